@@ -1,0 +1,108 @@
+"""srinr: recover a continuous image from a few Fourier samples, and know how far to trust it.
+
+Public names are resolved on first use, so that ``import srinr`` (and the phantoms) stay light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from srinr._version import __version__
+
+if TYPE_CHECKING:
+    from srinr.domain import ContinuousImage, Grid, half_plane, lowpass_frequencies
+    from srinr.encodings.fourier_features import FourierFeatures
+    from srinr.encodings.identity import Coordinates
+    from srinr.inr import INR, inr_from_measure, measure_from_inr
+    from srinr.measures import DiscreteMeasure
+    from srinr.networks.mlp import MLP
+    from srinr.networks.shallow import ShallowReLU
+    from srinr.networks.siren import Siren
+    from srinr.operators.fourier import FourierOperator
+    from srinr.operators.linear import LinearOperator
+    from srinr.operators.mri import CoilSensitivity, SamplingMask
+    from srinr.optimizers import LBFGS, Adam
+    from srinr.regularizers import CustomWeightDecay, FourierWeightDecay, IntegralWeightDecay, WeightDecay
+    from srinr.samples import FourierSamples
+    from srinr.status import SrinrError, Status
+    from srinr.training import FitResult, Stage, Validation, coarse_to_fine, fit
+
+_HOME = {
+    "ContinuousImage": "srinr.domain",
+    "Grid": "srinr.domain",
+    "half_plane": "srinr.domain",
+    "lowpass_frequencies": "srinr.domain",
+    "FourierSamples": "srinr.samples",
+    "DiscreteMeasure": "srinr.measures",
+    "Status": "srinr.status",
+    "SrinrError": "srinr.status",
+    "LinearOperator": "srinr.operators.linear",
+    "FourierOperator": "srinr.operators.fourier",
+    "CoilSensitivity": "srinr.operators.mri",
+    "SamplingMask": "srinr.operators.mri",
+    "FourierFeatures": "srinr.encodings.fourier_features",
+    "Coordinates": "srinr.encodings.identity",
+    "ShallowReLU": "srinr.networks.shallow",
+    "MLP": "srinr.networks.mlp",
+    "Siren": "srinr.networks.siren",
+    "INR": "srinr.inr",
+    "inr_from_measure": "srinr.inr",
+    "measure_from_inr": "srinr.inr",
+    "WeightDecay": "srinr.regularizers",
+    "FourierWeightDecay": "srinr.regularizers",
+    "IntegralWeightDecay": "srinr.regularizers",
+    "CustomWeightDecay": "srinr.regularizers",
+    "Adam": "srinr.optimizers",
+    "LBFGS": "srinr.optimizers",
+    "fit": "srinr.training",
+    "FitResult": "srinr.training",
+    "Stage": "srinr.training",
+    "Validation": "srinr.training",
+    "coarse_to_fine": "srinr.training",
+}
+
+__all__ = [
+    "INR",
+    "LBFGS",
+    "MLP",
+    "Adam",
+    "CoilSensitivity",
+    "ContinuousImage",
+    "Coordinates",
+    "CustomWeightDecay",
+    "DiscreteMeasure",
+    "FitResult",
+    "FourierFeatures",
+    "FourierOperator",
+    "FourierSamples",
+    "FourierWeightDecay",
+    "Grid",
+    "IntegralWeightDecay",
+    "LinearOperator",
+    "SamplingMask",
+    "ShallowReLU",
+    "Siren",
+    "SrinrError",
+    "Stage",
+    "Status",
+    "Validation",
+    "WeightDecay",
+    "__version__",
+    "coarse_to_fine",
+    "fit",
+    "half_plane",
+    "inr_from_measure",
+    "lowpass_frequencies",
+    "measure_from_inr",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'srinr' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

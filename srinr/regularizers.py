@@ -1,0 +1,284 @@
+"""Regularizers: generalized weight decay ``R = 1/2 sum_i (a_i^2 + rho(w_i)^2)`` (sampling theory, eq. 7).
+
+A regularizer knows the cheapest way to get the prediction and R in one pass: standard weight decay needs one
+transform per step, of the summed image; the modified ones look at every neuron, and reuse the neurons'
+coefficients for the prediction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch.utils.checkpoint import checkpoint
+
+from srinr.domain import Grid
+from srinr.inr import INR
+from srinr.networks.shallow import ShallowReLU
+from srinr.operators.linear import LinearOperator
+
+
+@runtime_checkable
+class Regularizer(Protocol):
+    """What ``fit`` asks of a regularizer."""
+
+    @property
+    def strength(self) -> float:
+        """Factor of R in the objective ``1/2 |A f - y|^2 + strength R``."""
+        ...
+
+    def evaluate(
+        self, inr: INR, operator: LinearOperator, grid: Grid, chunk_size: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Prediction ``A f`` and R, both differentiable."""
+        ...
+
+    def weighting(self, inr: INR, operator: LinearOperator, grid: Grid) -> torch.Tensor | None:
+        """``rho(w_i)`` of each neuron of a shallow INR, shape (P,); None where it is not defined."""
+        ...
+
+
+@dataclass(frozen=True)
+class WeightDecay:
+    """Standard weight decay: ``rho(w) = |w|_2``; for deep networks half the sum of squared weight matrices.
+
+    Parameters
+    ----------
+    strength : float
+        Factor of R next to ``1/2 |A f - y|^2`` in coefficient units; it means the same on every grid.
+
+    Examples
+    --------
+    >>> from srinr import WeightDecay
+    >>> WeightDecay(1e-6).strength
+    1e-06
+    """
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        _check_strength(self.strength)
+
+    def evaluate(
+        self, inr: INR, operator: LinearOperator, grid: Grid, chunk_size: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Prediction from the summed image, R from the weight matrices (biases are free)."""
+        prediction = operator.forward(inr.pixels(grid, chunk_size=chunk_size))
+        if not self.strength:
+            return prediction, prediction.real.new_zeros(())
+        matrices = [p for p in inr.parameters() if p.ndim == 2]
+        return prediction, 0.5 * torch.stack([w.square().sum() for w in matrices]).sum()
+
+    def weighting(self, inr: INR, operator: LinearOperator, grid: Grid) -> torch.Tensor | None:
+        """Norms of the neuron directions."""
+        return inr.network.inner.norm(dim=1) if isinstance(inr.network, ShallowReLU) else None
+
+
+@dataclass(frozen=True)
+class FourierWeightDecay:
+    """Modified weight decay I: ``rho(w) = |F_Omega relu(<w, gamma>)|_2``, the norm of the neuron's samples.
+
+    Source: sampling theory of INRs, eq. (8). For shallow ReLU networks.
+
+    Parameters
+    ----------
+    strength : float
+        Factor of R next to ``1/2 |A f - y|^2`` in coefficient units.
+    """
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        _check_strength(self.strength)
+
+    def evaluate(
+        self, inr: INR, operator: LinearOperator, grid: Grid, chunk_size: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The prediction is the combination of the neurons' samples: no second transform."""
+        outer = _shallow(inr).outer
+        samples = self._neuron_samples(inr, operator, grid, chunk_size)
+        real = torch.view_as_real(samples) if samples.is_complex() else samples
+        flat = real.reshape(len(real), -1)
+        prediction = (outer @ flat).reshape(len(outer), *real.shape[1:])
+        if samples.is_complex():
+            prediction = torch.view_as_complex(prediction)
+        combined = prediction[0] + 1j * prediction[1] if inr.complex_output else prediction[0]
+        return combined, 0.5 * (outer.square().sum() + flat.square().sum())
+
+    def weighting(self, inr: INR, operator: LinearOperator, grid: Grid) -> torch.Tensor | None:
+        """Norms of the neurons' samples."""
+        samples = self._neuron_samples(inr, operator, grid, grid.n_points)
+        return samples.flatten(1).abs().square().sum(dim=1).sqrt()
+
+    @staticmethod
+    def _neuron_samples(inr: INR, operator: LinearOperator, grid: Grid, chunk_size: int) -> torch.Tensor:
+        network = _shallow(inr)
+
+        def samples(weight: torch.Tensor) -> torch.Tensor:
+            hidden = torch.relu(inr.encoding.linear_on_grid(weight, grid))
+            return operator.forward(hidden.reshape(len(weight), *grid.shape))
+
+        return torch.cat(list(_over_neurons(samples, network.inner, grid, chunk_size)))
+
+
+@dataclass(frozen=True)
+class IntegralWeightDecay:
+    """Modified weight decay II: ``rho(w) = integral of relu(<w, gamma(x)>) dx``, the neuron's mean.
+
+    For shallow ReLU networks (journal version of the sampling theory).
+
+    Parameters
+    ----------
+    strength : float
+        Factor of R next to ``1/2 |A f - y|^2`` in coefficient units.
+    """
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        _check_strength(self.strength)
+
+    def evaluate(
+        self, inr: INR, operator: LinearOperator, grid: Grid, chunk_size: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """One pass over the hidden images gives the summed image and the means."""
+        network = _shallow(inr)
+        image, means = _image_and_means(inr, network, grid, chunk_size)
+        prediction = operator.forward(image.reshape(grid.shape))
+        return prediction, 0.5 * (network.outer.square().sum() + means.square().sum())
+
+    def weighting(self, inr: INR, operator: LinearOperator, grid: Grid) -> torch.Tensor | None:
+        """Means of the neurons."""
+        return _image_and_means(inr, _shallow(inr), grid, grid.n_points)[1]
+
+
+class CustomWeightDecay:
+    """Generalized weight decay with a weighting of the user's own.
+
+    Parameters
+    ----------
+    rho : callable
+        Torch function from neuron directions (P, D) to non-negative weights (P,). It must be positively
+        homogeneous, ``rho(c w) = c rho(w)`` for c > 0, and positive for neurons that are not identically
+        zero (admissible in the sense of the sampling theory, section II). Checked at random directions here.
+    strength : float
+        Factor of R next to ``1/2 |A f - y|^2`` in coefficient units.
+    n_features : int
+        Dimension D at which ``rho`` is checked.
+    seed : int, default 0
+        Seed of the directions used by the check.
+
+    Raises
+    ------
+    ValueError
+        When a check fails; the message names the property and the size of the violation.
+
+    Examples
+    --------
+    >>> from srinr import CustomWeightDecay
+    >>> CustomWeightDecay(lambda w: w.abs().sum(dim=1), strength=1e-3, n_features=25).strength
+    0.001
+    """
+
+    def __init__(
+        self,
+        rho: Callable[[torch.Tensor], torch.Tensor],
+        strength: float,
+        *,
+        n_features: int,
+        seed: int = 0,
+    ) -> None:
+        _check_strength(strength)
+        self._rho = rho
+        self._strength = float(strength)
+        _check_admissible(rho, n_features, seed)
+
+    @property
+    def strength(self) -> float:
+        """Factor of R in the objective."""
+        return self._strength
+
+    def evaluate(
+        self, inr: INR, operator: LinearOperator, grid: Grid, chunk_size: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Prediction from the summed image, R from the user's weighting."""
+        network = _shallow(inr)
+        prediction = operator.forward(inr.pixels(grid, chunk_size=chunk_size))
+        return prediction, 0.5 * (network.outer.square().sum() + self._rho(network.inner).square().sum())
+
+    def weighting(self, inr: INR, operator: LinearOperator, grid: Grid) -> torch.Tensor | None:
+        """The user's weighting."""
+        return self._rho(_shallow(inr).inner)
+
+
+def _check_strength(strength: float) -> None:
+    if not (np.isfinite(strength) and strength >= 0):
+        raise ValueError(f"strength must be a finite number >= 0, got {strength!r}")
+
+
+def _check_admissible(rho: Callable[[torch.Tensor], torch.Tensor], n_features: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    w = torch.from_numpy(rng.standard_normal((64, n_features))).requires_grad_()
+    values = rho(w)
+    if not isinstance(values, torch.Tensor) or values.shape != (64,):
+        shape = tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
+        raise ValueError(f"rho must map directions (P, D) to a tensor (P,); for P = 64 it gave {shape}")
+    if not bool(torch.isfinite(values).all()) or bool((values <= 0).any()):
+        raise ValueError(
+            f"rho must be positive on active neurons; its smallest value on random directions is {values.min():.3g}"
+        )
+    if not values.requires_grad:
+        raise ValueError("rho must be differentiable: write it with torch operations on its argument")
+    for factor in (1e-3, 0.5, 7.0, 1e3):
+        error = ((rho(factor * w) - factor * values).abs() / (factor * values)).max().item()
+        if error > 1e-6:
+            raise ValueError(
+                f"rho must be positively homogeneous, rho(c w) = c rho(w); at c = {factor} it is off by {error:.2g}"
+            )
+
+
+def _shallow(inr: INR) -> ShallowReLU:
+    if not isinstance(inr.network, ShallowReLU):
+        raise ValueError(
+            f"this weighting is defined for one hidden ReLU layer (ShallowReLU), got {type(inr.network).__name__}; "
+            "use WeightDecay"
+        )
+    return inr.network
+
+
+def _over_neurons(
+    function: Callable[..., torch.Tensor], weight: torch.Tensor, grid: Grid, chunk_size: int
+) -> Iterator[torch.Tensor]:
+    """Apply a function to blocks of neurons; with several blocks, the backward pass recomputes them."""
+    # chunk_size counts points times the whole width; a block of neurons holds as many numbers.
+    size = max(1, chunk_size * len(weight) // grid.n_points)
+    if size >= len(weight):
+        yield function(weight)
+        return
+    for start in range(0, len(weight), size):
+        yield checkpoint(function, weight[start : start + size], use_reentrant=False)
+
+
+def _image_and_means(
+    inr: INR, network: ShallowReLU, grid: Grid, chunk_size: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The image (n_points,) and the mean of each neuron (P,), from one evaluation of the hidden images."""
+    size = max(1, chunk_size * network.width // grid.n_points)
+
+    def block(weight: torch.Tensor, outer: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        hidden = torch.relu(inr.encoding.linear_on_grid(weight, grid))
+        return outer @ hidden, hidden.mean(dim=1)
+
+    if size >= network.width:
+        image, means = block(network.inner, network.outer)
+    else:
+        parts = [
+            checkpoint(block, network.inner[i : i + size], network.outer[:, i : i + size], use_reentrant=False)
+            for i in range(0, network.width, size)
+        ]
+        image = torch.stack([part[0] for part in parts]).sum(dim=0)
+        means = torch.cat([part[1] for part in parts])
+    return (torch.complex(image[0], image[1]) if inr.complex_output else image[0]), means
