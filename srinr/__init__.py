@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from srinr.domain import ContinuousImage, Grid, half_plane, lowpass_frequencies
     from srinr.encodings.fourier_features import FourierFeatures
     from srinr.encodings.identity import Coordinates
+    from srinr.fit_result import FitResult, FitState
     from srinr.inr import INR, inr_from_measure, measure_from_inr
     from srinr.measures import DiscreteMeasure
     from srinr.networks.mlp import MLP
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from srinr.optimizers import LBFGS, Adam
     from srinr.regularizers import CustomWeightDecay, FourierWeightDecay, IntegralWeightDecay, WeightDecay
     from srinr.samples import FourierSamples
+    from srinr.stages import Stage, Validation, coarse_to_fine
     from srinr.status import SrinrError, Status
-    from srinr.training import FitResult, Stage, Validation, coarse_to_fine, fit
+    from srinr.training import fit
 
 _HOME = {
     "ContinuousImage": "srinr.domain",
@@ -56,10 +58,11 @@ _HOME = {
     "Adam": "srinr.optimizers",
     "LBFGS": "srinr.optimizers",
     "fit": "srinr.training",
-    "FitResult": "srinr.training",
-    "Stage": "srinr.training",
-    "Validation": "srinr.training",
-    "coarse_to_fine": "srinr.training",
+    "FitResult": "srinr.fit_result",
+    "FitState": "srinr.fit_result",
+    "Stage": "srinr.stages",
+    "Validation": "srinr.stages",
+    "coarse_to_fine": "srinr.stages",
 }
 
 __all__ = [
@@ -73,6 +76,7 @@ __all__ = [
     "CustomWeightDecay",
     "DiscreteMeasure",
     "FitResult",
+    "FitState",
     "FourierFeatures",
     "FourierOperator",
     "FourierSamples",

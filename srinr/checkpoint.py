@@ -43,7 +43,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
             if content["format"] != _FORMAT:
                 raise FileFormatError(f"{path}: format {content['format']!r} is not {_FORMAT!r}")
             state = _join(content["state"], stream)
-            assert isinstance(state, dict)
+            if not isinstance(state, dict):
+                raise FileFormatError(f"{path}: holds {type(state).__name__}, not the state of a training")
             return state
     except FileFormatError:
         raise

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srinr.domain import Grid
+from srinr.espirit import local_matrices, patch_projection
 from srinr.samples import FourierSamples
 from srinr.trigonometric import TrigonometricPolynomial
 
@@ -47,11 +48,6 @@ class CoilMaps:
 def hann_taper(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Hann window, ``cos(pi t / 2)^2``: 1 at the center, 0 at the edge."""
     return np.cos(0.5 * np.pi * np.clip(distance, 0.0, 1.0)) ** 2
-
-
-def flat_taper(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """No window inside, 0 beyond the edge; rings."""
-    return (distance < 1.0).astype(np.float64)
 
 
 def kaiser_taper(beta: float) -> Taper:
@@ -170,7 +166,7 @@ def espirit_maps(
     *,
     kernel_width: int = 6,
     singular_threshold: float = 0.02,
-    eigenvalue_threshold: float = 0.9,
+    eigenvalue_threshold: float = 0.95,
     calibration_half_width: int | None = None,
 ) -> CoilMaps:
     """Sensitivities as eigenvectors of the calibration data's local relations (ESPIRiT).
@@ -189,7 +185,7 @@ def espirit_maps(
         Side of the patches, in samples.
     singular_threshold : float, default 0.02
         Singular values of the patches above this fraction of the largest one span V.
-    eigenvalue_threshold : float, default 0.9
+    eigenvalue_threshold : float, default 0.95
         Maps are 0 where the largest eigenvalue falls below; it is near 1 where there is signal.
     calibration_half_width : int, optional
         Use at most ``|k_a| <= calibration_half_width``; the whole fully sampled box by default.
@@ -220,6 +216,8 @@ def espirit_maps(
         )
     half_widths = fully_sampled_box(samples)
     if calibration_half_width is not None:
+        if calibration_half_width < 0:
+            raise ValueError(f"calibration_half_width must be >= 0, got {calibration_half_width!r}")
         half_widths = tuple(min(h, int(calibration_half_width)) for h in half_widths)
     box = _calibration_box(samples, half_widths)
     if kernel_width < 1 or min(box.shape[1:]) < kernel_width:
@@ -227,19 +225,21 @@ def espirit_maps(
             f"kernel_width = {kernel_width} does not fit the calibration box of shape {box.shape[1:]}; "
             "lower it"
         )
-    projection = _patch_projection(box, kernel_width, singular_threshold)
-    matrices = _local_matrices(projection, kernel_width, grid)
+    projection = patch_projection(box, kernel_width, singular_threshold)
+    matrices = local_matrices(projection, kernel_width, grid)
     eigenvalues, vectors = np.linalg.eigh(matrices)
     quality, leading = eigenvalues[..., -1], np.moveaxis(vectors[..., -1], -1, 0)
     images = _low_resolution(samples, grid, half_widths, None, hann_taper)
     phase = np.exp(1j * np.angle((leading.conj() * images).sum(axis=0)))
     support = quality > eigenvalue_threshold
-    return CoilMaps(leading * phase * support, support, quality, half_widths)
+    return CoilMaps(np.where(support, leading * phase, 0.0), support, quality, half_widths)
 
 
 def _check(samples: FourierSamples, grid: Grid) -> None:
     if samples.values.ndim != 2:
         raise ValueError(f"values must have shape (n_coils, m), got {samples.values.shape}")
+    if not samples.values.any():
+        raise ValueError("samples are all zero: nothing to calibrate on")
     if grid.dim != samples.dim:
         raise ValueError(f"grid of shape {grid.shape} does not match frequencies of dimension {samples.dim}")
 
@@ -268,43 +268,3 @@ def _calibration_box(samples: FourierSamples, half_widths: tuple[int, ...]) -> N
     box = np.zeros((len(samples.values), *[2 * h + 1 for h in half_widths]), dtype=np.complex128)
     box[(slice(None), *(k[inside] + np.array(half_widths)).T)] = samples.values[:, inside]
     return box
-
-
-def _patch_projection(
-    box: NDArray[np.complex128], kernel_width: int, singular_threshold: float
-) -> NDArray[np.complex128]:
-    """Projection onto the span of all patches, shape (p, p) with p = n_coils * kernel_width^d."""
-    dim = box.ndim - 1
-    windows = np.lib.stride_tricks.sliding_window_view(
-        box, (kernel_width,) * dim, axis=tuple(range(1, dim + 1))
-    )
-    # (coil, positions..., offsets...) -> (coil and offsets, positions)
-    order = (0, *range(1 + dim, 1 + 2 * dim), *range(1, 1 + dim))
-    patches = windows.transpose(order).reshape(len(box) * kernel_width**dim, -1)
-    # Singular values by the smaller Gram matrix; those of interest are far above its rounding.
-    eigenvalues, vectors = np.linalg.eigh(patches @ patches.conj().T)
-    kept = vectors[:, eigenvalues > (singular_threshold**2) * eigenvalues[-1]]
-    return kept @ kept.conj().T
-
-
-def _local_matrices(
-    projection: NDArray[np.complex128], kernel_width: int, grid: Grid
-) -> NDArray[np.complex128]:
-    """Matrices G(x), shape (*grid.shape, n_coils, n_coils), with s(x) as eigenvector for the eigenvalue 1.
-
-    The patch of a plane wave is u_x(c, j) = s_c(x) exp(-2 pi i j.x), j the offset inside the patch, and
-    ``u_x^H P u_x / r^d = s^H G(x) s`` with G(x) a trigonometric polynomial in the differences of offsets.
-    """
-    r, dim = kernel_width, grid.dim
-    n_coils = len(projection) // r**dim
-    blocks = projection.reshape(n_coils, r**dim, n_coils, r**dim).transpose(1, 3, 0, 2)
-    offsets = np.stack(np.unravel_index(np.arange(r**dim), (r,) * dim), axis=-1)
-    differences = offsets[:, None] - offsets[None, :]
-    sums = np.zeros((*([2 * r - 1] * dim), n_coils, n_coils), dtype=np.complex128)
-    np.add.at(sums, tuple(np.moveaxis(differences + r - 1, -1, 0)), blocks)
-    sums /= r**dim
-    low = np.arange(1 - r, r)
-    for axis, coordinates in enumerate(grid.axes):
-        wave = np.exp(2j * np.pi * np.outer(coordinates, low))
-        sums = np.moveaxis(np.tensordot(wave, sums, axes=(1, axis)), 0, axis)
-    return sums

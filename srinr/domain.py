@@ -12,6 +12,7 @@ file refers to this one; nothing else repeats the convention.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -69,11 +70,16 @@ class Grid:
     def __init__(self, shape: int | tuple[int, ...], dim: int | None = None, endpoint: bool = False) -> None:
         if isinstance(shape, int | np.integer):
             if dim is None:
-                raise ValueError(f"Grid(shape={shape}): one number needs dim as well, e.g. Grid({shape}, dim=2)")
+                raise ValueError(
+                    f"Grid(shape={shape}): one number needs dim as well, e.g. Grid({shape}, dim=2)"
+                )
             if dim < 1:
                 raise ValueError(f"dim must be at least 1, got {dim}")
             shape = (int(shape),) * dim
-        shape = tuple(int(n) for n in shape)
+        try:
+            shape = tuple(operator.index(n) for n in shape)
+        except TypeError as error:
+            raise ValueError(f"Grid shape must be positive integers, got {shape!r}") from error
         if dim is not None and dim != len(shape):
             raise ValueError(f"Grid: dim={dim} does not match shape {shape}; leave dim out")
         if not shape or min(shape) < 1:
@@ -101,7 +107,8 @@ class Grid:
     @property
     def axes(self) -> tuple[NDArray[np.float64], ...]:
         """Coordinates along each axis."""
-        return tuple(np.arange(n) * step for n, step in zip(self.shape, self.spacing, strict=True))
+        # Divided, not multiplied by the spacing: 49 * (1 / 98) misses the center by a rounding error.
+        return tuple(np.arange(n) / (n - 1 if self.endpoint else n) for n in self.shape)
 
     @property
     def points(self) -> NDArray[np.float64]:
@@ -124,7 +131,7 @@ class Grid:
         image : ContinuousImage
             Anything with ``image(points)``; a faster ``on_grid(grid)`` is used when the object has one.
         chunk_size : int
-            Points evaluated at a time, which bounds the memory.
+            Points evaluated at a time, which bounds the memory (an object with ``on_grid`` looks after its own).
 
         Returns
         -------
@@ -140,12 +147,12 @@ class Grid:
         """
         if chunk_size < 1:
             raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
-        if isinstance(image, GridImage):
-            return image.on_grid(self)
-        if not isinstance(image, ContinuousImage):
+        if not isinstance(image, ContinuousImage):  # first: operators have an on_grid of another meaning
             raise TypeError(
                 f"rasterize expects an object with a method image(points), got {type(image).__name__}"
             )
+        if isinstance(image, GridImage):
+            return image.on_grid(self)
         out: NDArray[np.generic] | None = None
         try:
             for part, points in self.point_chunks(chunk_size):
@@ -186,7 +193,7 @@ def lowpass_frequencies(cutoff: int, dim: int = 2) -> NDArray[np.int64]:
     >>> lowpass_frequencies(1, dim=1).ravel().tolist()
     [-1, 0, 1]
     """
-    if int(cutoff) != cutoff or cutoff < 0:
+    if not np.isfinite(cutoff) or int(cutoff) != cutoff or cutoff < 0:
         raise ValueError(f"cutoff must be an integer >= 0 (cycles per field of view), got {cutoff!r}")
     if dim < 1:
         raise ValueError(f"dim must be at least 1, got {dim}")

@@ -32,6 +32,9 @@ _ENCODINGS: dict[str, Any] = {"FourierFeatures": FourierFeatures, "Coordinates":
 _NETWORKS: dict[str, Any] = {"ShallowReLU": ShallowReLU, "MLP": MLP, "Siren": Siren}
 _FORMAT = "srinr-inr-1"
 
+#: Numbers held at a time when an image is evaluated without a chunk_size (512 MB).
+_CHUNK_NUMBERS = 2**26
+
 
 class INR:
     """Implicit neural representation: ``image(x) = network(encoding(x))``.
@@ -148,15 +151,15 @@ class INR:
     def _combine(self, outputs: torch.Tensor) -> torch.Tensor:
         return torch.complex(outputs[:, 0], outputs[:, 1]) if self.complex_output else outputs[:, 0]
 
-    def image(self, points: NDArray[np.float64], *, chunk_size: int = 2**16) -> NDArray[Any]:
+    def image(self, points: NDArray[np.float64], *, chunk_size: int | None = None) -> NDArray[Any]:
         """Values at points, as NumPy.
 
         Parameters
         ----------
         points : array, shape (n, d)
             In fields of view; lattice features repeat the image outside [0, 1)^d.
-        chunk_size : int
-            Points evaluated at a time, which bounds the memory.
+        chunk_size : int, optional
+            Points evaluated at a time; by default as many as take half a gigabyte.
 
         Returns
         -------
@@ -165,22 +168,29 @@ class INR:
         x = np.asarray(points, dtype=np.float64)
         if x.ndim != 2 or x.shape[1] != self.dim:
             raise ValueError(f"points must have shape (n, {self.dim}), got {x.shape}")
+        n = self._points_at_a_time(chunk_size)
+        reference = next(self.parameters())
+        parts = [np.empty(0, dtype=np.complex128 if self.complex_output else np.float64)]
+        with torch.no_grad(), _memory_hint(f"chunk_size below {n}"):
+            for start in range(0, len(x), n):
+                chunk = torch.from_numpy(np.array(x[start : start + n]))
+                parts.append(_to_numpy(self.values(chunk.to(reference))))
+        return np.concatenate(parts)
+
+    def _points_at_a_time(self, chunk_size: int | None) -> int:
+        if chunk_size is None:
+            return max(1, _CHUNK_NUMBERS // (self.network.values_per_point + 4 * self.encoding.n_features))
         if chunk_size < 1:
             raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
-        reference = next(self.parameters())
-        parts = []
-        with torch.no_grad(), _memory_hint(f"chunk_size below {chunk_size}"):
-            for start in range(0, len(x), chunk_size):
-                chunk = torch.from_numpy(np.array(x[start : start + chunk_size]))
-                parts.append(_to_numpy(self.values(chunk.to(reference))))
-        return np.concatenate(parts) if parts else np.empty(0)
+        return chunk_size
 
-    def on_grid(self, grid: Grid, *, chunk_size: int = 2**18) -> NDArray[Any]:
+    def on_grid(self, grid: Grid, *, chunk_size: int | None = None) -> NDArray[Any]:
         """Pixel values on a grid as NumPy, shape ``grid.shape``; lattice features are evaluated separably."""
         if grid.dim != self.dim:
             raise ValueError(f"the INR lives in dimension {self.dim}, the grid has shape {grid.shape}")
-        step = max(1, chunk_size // (grid.n_points // grid.shape[0]))
-        with torch.no_grad(), _memory_hint(f"chunk_size below {chunk_size}"):
+        n = self._points_at_a_time(chunk_size)
+        step = max(1, n // (grid.n_points // grid.shape[0]))
+        with torch.no_grad(), _memory_hint(f"chunk_size below {n} (to on_grid)"):
             parts = [
                 _to_numpy(self._rows(grid, (start, min(start + step, grid.shape[0]))))
                 for start in range(0, grid.shape[0], step)

@@ -54,9 +54,7 @@ class DiscreteMeasure:
         """Rescale atoms to unit length, amplitudes accordingly; atoms of zero length are dropped."""
         norms = np.linalg.norm(self.atoms, axis=1)
         keep = norms > 0
-        return DiscreteMeasure(
-            self.atoms[keep] / norms[keep, None], self.amplitudes[keep] * norms[keep]
-        )
+        return DiscreteMeasure(self.atoms[keep] / norms[keep, None], self.amplitudes[keep] * norms[keep])
 
     def total_variation(
         self, weighting: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None

@@ -1,19 +1,20 @@
 """Metrics, each under a name that says its convention.
 
-Nothing is cropped, rescaled, masked or normalized silently. Complex arrays are compared as complex; pass ``np.abs(...)`` to compare magnitudes, and say so next to the
-figure. NaN in, NaN out: a diverged result never reads as a good one.
+Nothing is cropped, rescaled, masked or normalized silently. Complex arrays are compared as complex; pass
+``np.abs(...)`` to compare magnitudes, and say so next to the figure. NaN in, NaN out: a diverged result never
+reads as a good one. These compare pixels; :func:`l2_error` compares continuous images.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from srinr.samples import FourierSamples
+from srinr.parseval import L2Error as L2Error
+from srinr.parseval import l2_error as l2_error
 
 
 def relative_error(image: ArrayLike, reference: ArrayLike) -> float:
@@ -195,82 +196,6 @@ def local_overshoot(
     x, ref = _real_pair(image, reference)
     excess = x - maximum_filter(ref, size=2 * int(radius) + 1, mode="wrap")
     return float(np.maximum(0.0, excess[_region(region, x.shape)].max()))
-
-
-@dataclass(frozen=True)
-class L2Error:
-    """What Parseval says about a continuous L2 distance.
-
-    Parameters
-    ----------
-    inside : float
-        Contribution of the compared coefficients: a lower bound of the distance.
-    tail_bound : float
-        Bound on the contribution of all other coefficients; infinity when none is known.
-    reference_norm : float
-        L2 norm of the reference inside the compared coefficients.
-    """
-
-    inside: float
-    tail_bound: float
-    reference_norm: float
-
-    @property
-    def lower(self) -> float:
-        """Lower bound of the distance."""
-        return self.inside
-
-    @property
-    def upper(self) -> float:
-        """Upper bound of the distance."""
-        return math.hypot(self.inside, self.tail_bound)
-
-
-def l2_error(image: FourierSamples, reference: FourierSamples, *, tail_bound: float = math.inf) -> L2Error:
-    """L2 distance of two continuous images on the unit torus, from their coefficients.
-
-    By Parseval ``||f - g||^2 = sum over all k of |f^(k) - g^(k)|^2``. The sum over the given frequencies is
-    computed; what lies outside is covered by ``tail_bound``, which only the caller can know.
-
-    Parameters
-    ----------
-    image, reference : FourierSamples
-        Exact coefficients on the same distinct integer frequencies, one image each (values of shape (m,)).
-        Coefficients computed from a raster carry the raster's aliasing, which is not accounted for here.
-    tail_bound : float
-        Bound on the L2 norm of ``f - g`` outside these frequencies. By the triangle inequality the sum of the
-        two tails will do; that of a trigonometric polynomial inside the box is 0, that of a piecewise
-        constant image f follows from ``||f||^2`` minus the sum of its ``|f^(k)|^2`` inside. Without it the
-        upper bound is infinite.
-
-    Returns
-    -------
-    L2Error
-        ``lower <= distance <= upper``.
-
-    Examples
-    --------
-    >>> f = FourierSamples([[0], [1]], [1.0, 0.5])
-    >>> g = FourierSamples([[0], [1]], [1.0, 0.1])
-    >>> error = l2_error(f, g, tail_bound=0.3)
-    >>> round(error.lower, 12), round(error.upper, 12)
-    (0.4, 0.5)
-    """
-    if not (image.is_integer and reference.is_integer):
-        raise ValueError("l2_error needs integer frequencies: Parseval's sum runs over the Fourier series")
-    if not np.array_equal(image.frequencies, reference.frequencies):
-        raise ValueError("image and reference must have the same frequencies in the same order; use select()")
-    if len(np.unique(reference.frequencies, axis=0)) != reference.n_samples:
-        raise ValueError("frequencies repeat; each may be counted once only, use select()")
-    if image.values.ndim != 1 or reference.values.ndim != 1:
-        raise ValueError(
-            f"values must have shape (m,), one image each; got {image.values.shape} "
-            f"and {reference.values.shape}"
-        )
-    if not tail_bound >= 0:
-        raise ValueError(f"tail_bound must be >= 0, got {tail_bound!r}")
-    inside = math.sqrt(_energy(image.values - reference.values))
-    return L2Error(inside, float(tail_bound), math.sqrt(_energy(reference.values)))
 
 
 def _pair(image: ArrayLike, reference: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:

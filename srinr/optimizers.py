@@ -98,7 +98,7 @@ class Adam:
     """
 
     learning_rate: float = 1e-3
-    schedule: Schedule = ConstantRate()  # noqa: RUF009 - frozen value without state
+    schedule: Schedule = ConstantRate()
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-10
 
@@ -131,7 +131,9 @@ class LBFGS:
 
     def __post_init__(self) -> None:
         if self.history < 1 or not self.learning_rate > 0:
-            raise ValueError(f"need history >= 1 and learning_rate > 0, got {self.history}, {self.learning_rate}")
+            raise ValueError(
+                f"need history >= 1 and learning_rate > 0, got {self.history}, {self.learning_rate}"
+            )
 
     def start(self, parameters: list[torch.nn.Parameter]) -> RunningOptimizer:
         """Bind to parameters."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -222,18 +223,19 @@ def _check_member(name: str, value: object, kind: type[Enum]) -> None:
 def _load(path: Path, key: str | None) -> NDArray[Any]:
     """Load one array; every way in which the file can be bad becomes a FileFormatError."""
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            return loaded[_chosen_key(path, loaded.files, key)]
+        with open(path, "rb") as stream:  # our own handle: np.load leaks its own on damaged archives
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            with loaded:
+                return loaded[_chosen_key(path, loaded.files, key)]
     except FileNotFoundError as error:
         raise FileFormatError(f"{path}: no such file") from error
     except FileFormatError:
         raise
     except MemoryError as error:
         raise OutOfMemoryError(f"{path}: not enough memory for the array its header announces") from error
-    except (OSError, ValueError, EOFError, KeyError, SyntaxError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, KeyError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
         raise FileFormatError(
             f"{path}: not a plain .npy or .npz array, or damaged ({error}); "
             "object arrays and pickles are refused, save the numbers with numpy.save"

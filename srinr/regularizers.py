@@ -110,7 +110,7 @@ class FourierWeightDecay:
 
     def weighting(self, inr: INR, operator: LinearOperator, grid: Grid) -> torch.Tensor | None:
         """Norms of the neurons' samples."""
-        samples = self._neuron_samples(inr, operator, grid, grid.n_points)
+        samples = self._neuron_samples(inr, operator, grid, _weighting_chunk(inr, grid))
         return samples.flatten(1).abs().square().sum(dim=1).sqrt()
 
     @staticmethod
@@ -152,7 +152,7 @@ class IntegralWeightDecay:
 
     def weighting(self, inr: INR, operator: LinearOperator, grid: Grid) -> torch.Tensor | None:
         """Means of the neurons."""
-        return _image_and_means(inr, _shallow(inr), grid, grid.n_points)[1]
+        return _image_and_means(inr, _shallow(inr), grid, _weighting_chunk(inr, grid))[1]
 
 
 class CustomWeightDecay:
@@ -249,6 +249,11 @@ def _shallow(inr: INR) -> ShallowReLU:
     return inr.network
 
 
+def _weighting_chunk(inr: INR, grid: Grid) -> int:
+    """Points times the width whose hidden images take at most 64 MB: ``fit`` asks when memory may be short."""
+    return max(1, min(grid.n_points, 2**23 // _shallow(inr).width))
+
+
 def _over_neurons(
     function: Callable[..., torch.Tensor], weight: torch.Tensor, grid: Grid, chunk_size: int
 ) -> Iterator[torch.Tensor]:
@@ -276,7 +281,9 @@ def _image_and_means(
         image, means = block(network.inner, network.outer)
     else:
         parts = [
-            checkpoint(block, network.inner[i : i + size], network.outer[:, i : i + size], use_reentrant=False)
+            checkpoint(
+                block, network.inner[i : i + size], network.outer[:, i : i + size], use_reentrant=False
+            )
             for i in range(0, network.width, size)
         ]
         image = torch.stack([part[0] for part in parts]).sum(dim=0)

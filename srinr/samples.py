@@ -5,13 +5,23 @@ from __future__ import annotations
 import os
 import zipfile
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from srinr.files import atomic_path
 from srinr.status import FileFormatError
+
+#: What NumPy and zipfile raise on damaged files (a flipped bit may ask for an unknown compression, or a password).
+_READ_ERRORS = (
+    OSError,
+    KeyError,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +100,14 @@ class FourierSamples:
         chosen = np.asarray(index)
         if chosen.dtype == bool and chosen.shape != (self.n_samples,):
             raise ValueError(f"a boolean index must have shape ({self.n_samples},), got {chosen.shape}")
+        if chosen.size == 0 or (chosen.dtype == bool and not chosen.any()):
+            raise ValueError("the index selects no sample, the result would be empty; at least one is needed")
+        if chosen.dtype.kind not in "biu" or chosen.ndim != 1:
+            raise ValueError(f"index must be a list of integers or a boolean mask, got {index!r}")
+        if chosen.dtype != bool and not (-self.n_samples <= chosen.min() and chosen.max() < self.n_samples):
+            raise ValueError(
+                f"index runs from {chosen.min()} to {chosen.max()}, there are {self.n_samples} samples"
+            )
         return replace(self, frequencies=self.frequencies[chosen], values=self.values[..., chosen])
 
     def with_noise(self, noise_std: float, rng: np.random.Generator) -> FourierSamples:
@@ -123,11 +141,12 @@ class FourierSamples:
             When the file is missing, truncated, or lacks a field.
         """
         try:
-            with np.load(Path(path), allow_pickle=False) as data:
-                return cls(data["frequencies"], data["values"], float(data["noise_std"]))
+            # Opened here: NumPy leaves the file open when it cannot read it.
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as data:
+                return cls(data["frequencies"], data["values"], data["noise_std"].item())
         except FileNotFoundError as error:
             raise FileFormatError(f"{path}: no such file") from error
-        except (OSError, KeyError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        except (*_READ_ERRORS, TypeError) as error:
             raise FileFormatError(
                 f"{path}: not a file of Fourier samples, or damaged ({error}); expected an .npz with "
                 "frequencies, values and noise_std as written by FourierSamples.save"

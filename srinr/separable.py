@@ -41,6 +41,7 @@ def analyze(
     Parameters
     ----------
     x : real tensor, shape (..., n_1, ..., n_d)
+        Pixel values.
     limits : tuple of int
         One per axis.
     n_rows, rows : int and (start, stop), optional

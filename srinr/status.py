@@ -10,7 +10,9 @@ class Status(Enum):
 
     CONVERGED = "the requested tolerance was reached"
     CONVERGED_INACCURATE = "only a looser tolerance than requested was reached; treat the digits with care"
-    MAX_STEPS = "the step limit was reached; raise max_steps, or accept the result if its residual is low enough"
+    MAX_STEPS = (
+        "the step limit was reached; raise max_steps, or accept the result if its residual is low enough"
+    )
     TIME_LIMIT = "the time limit was reached; raise it, or resume from the checkpoint"
     STALLED = "no further progress was possible; try another start, a finer grid or another optimizer"
     INFEASIBLE = "the constraints cannot be met; check the data, or use the penalized form"

@@ -49,9 +49,7 @@ class Encoding(Protocol):
         ...
 
 
-def grid_points(
-    grid: Grid, rows: Rows | None, dtype: torch.dtype, device: torch.device
-) -> torch.Tensor:
+def grid_points(grid: Grid, rows: Rows | None, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """Points of a grid (or of some rows of its first axis) as a tensor (n, d), C order."""
     axes = [torch.from_numpy(axis).to(dtype=dtype, device=device) for axis in grid.axes]
     if rows is not None:

@@ -15,6 +15,9 @@ from srinr.encodings.base import Rows, grid_points
 from srinr.lattice import lattice_frequencies
 from srinr.separable import synthesize_differentiable
 
+#: Time of forming one feature and multiplying by it, in units of one multiply-add of the separable synthesis.
+_DENSE_COST = 4.0
+
 
 class FourierFeatures:
     """Features ``[sqrt2 sin(2 pi k_j.x), ..., sqrt2 cos(2 pi k_j.x), ..., 1]``.
@@ -119,10 +122,24 @@ class FourierFeatures:
 
     def linear_on_grid(self, weight: torch.Tensor, grid: Grid, rows: Rows | None = None) -> torch.Tensor:
         """``weight @ gamma`` on a grid, shape (P, n_points); separable for integer frequencies."""
-        if self._is_integer and not grid.endpoint:
+        if self.is_separable_on(grid):
             box = self.coefficients(weight)
             return synthesize_differentiable(box, grid.shape, rows).flatten(1)
         return weight @ self.features(grid_points(grid, rows, weight.dtype, weight.device)).T
+
+    def is_separable_on(self, grid: Grid) -> bool:
+        """Whether a linear layer on this grid is evaluated by separable synthesis.
+
+        Few frequencies in a large box (logarithmic features) are cheaper one by one.
+        """
+        if not self._is_integer or grid.endpoint:
+            return False
+        limits = [int(k) for k in np.abs(self._frequencies).max(axis=0)]
+        separable = sum(
+            math.prod(grid.shape[: axis + 1]) * math.prod(2 * (k + 1) for k in limits[axis:])
+            for axis in range(self.dim)
+        )
+        return separable < _DENSE_COST * grid.n_points * self.n_features
 
     def coefficients(self, weight: torch.Tensor) -> torch.Tensor:
         """One-sided coefficients ``c`` with ``<w, gamma(x)> = Re sum_k c_k exp(2 pi i k.x)``, on a centered box.
@@ -163,4 +180,6 @@ def _scatter_index(encoding: FourierFeatures, device: torch.device) -> tuple[tup
     sides = tuple(int(side) for side in 2 * limits + 1)
     if encoding.constant:
         k = np.concatenate([k, np.zeros((1, encoding.dim), dtype=np.int64)])
-    return sides, torch.from_numpy(np.ravel_multi_index(tuple((k + limits).T), sides)).to(device)
+    index = np.ravel_multi_index(tuple((k + limits).T), sides)
+    with torch.inference_mode(False):  # it is kept, and may be needed in training later
+        return sides, torch.from_numpy(index).to(device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -50,11 +51,10 @@ class MLP(torch.nn.Module):
         sizes = [n_features] + [width] * (depth - 1) + [out_features]
         self.weights = torch.nn.ParameterList(
             uniform(rng, (n_out, n_in), init_gain / math.sqrt(n_in))
-            for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)
+            for n_in, n_out in itertools.pairwise(sizes)
         )
         self.biases = torch.nn.ParameterList(
-            uniform(rng, (n_out,), 1.0 / math.sqrt(n_in))
-            for n_in, n_out in zip(sizes[1:-1], sizes[2:], strict=True)
+            uniform(rng, (n_out,), 1.0 / math.sqrt(n_in)) for n_in, n_out in itertools.pairwise(sizes[1:])
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -50,11 +51,13 @@ class Siren(torch.nn.Module):
         if depth < 2:
             raise ValueError(f"depth counts linear layers and must be at least 2, got {depth}")
         if not (omega_first > 0 and omega_hidden > 0):
-            raise ValueError(f"omega_first and omega_hidden must be positive, got {omega_first}, {omega_hidden}")
+            raise ValueError(
+                f"omega_first and omega_hidden must be positive, got {omega_first}, {omega_hidden}"
+            )
         rng = np.random.default_rng(seed)
         sizes = [n_features] + [width] * (depth - 1) + [out_features]
         bounds = [1.0 / n_features] + [math.sqrt(6.0 / n) / omega_hidden for n in sizes[1:-1]]
-        pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        pairs = list(itertools.pairwise(sizes))
         self.weights = torch.nn.ParameterList(
             uniform(rng, (n_out, n_in), bound) for (n_in, n_out), bound in zip(pairs, bounds, strict=True)
         )

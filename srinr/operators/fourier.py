@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import numpy as np
@@ -69,7 +68,6 @@ class FourierOperator(LinearOperator):
         self._box = box
         # A box that is asked for whole and in order needs no gathering.
         self._gather = None if np.array_equal(index, np.arange(math.prod(box))) else torch.from_numpy(index)
-        self._gather_on = functools.lru_cache(maxsize=4)(self._gather_to)
 
     @property
     def grid(self) -> Grid:
@@ -82,8 +80,10 @@ class FourierOperator(LinearOperator):
             raise ValueError(f"expected a {self.grid.dim}-D grid, got shape {grid.shape}")
         return FourierOperator(grid, None if self.is_full else self.frequencies)
 
-    def _gather_to(self, device: torch.device) -> torch.Tensor | None:
-        return None if self._gather is None else self._gather.to(device)
+    def _gather_on(self, device: torch.device) -> torch.Tensor | None:
+        if self._gather is not None and self._gather.device != device:
+            self._gather = self._gather.to(device)
+        return self._gather
 
     def _take(self, box: torch.Tensor) -> torch.Tensor:
         flat = box.flatten(box.ndim - self.grid.dim)
@@ -128,8 +128,12 @@ class FourierOperator(LinearOperator):
 def _checked(grid: Grid, frequencies: NDArray[np.generic]) -> NDArray[np.int64]:
     k = frequencies
     if k.ndim != 2 or k.shape[1] != grid.dim or len(k) == 0:
-        raise ValueError(f"frequencies must have shape (m, {grid.dim}) for a {grid.dim}-D grid, got {k.shape}")
-    rounded = np.rint(k.astype(np.float64)).astype(np.int64)
+        raise ValueError(
+            f"frequencies must have shape (m, {grid.dim}) for a {grid.dim}-D grid, got {k.shape}"
+        )
+    if k.dtype.kind not in "iuf" or not np.isfinite(k).all():
+        raise ValueError("frequencies must be finite real numbers in cycles per field of view")
+    rounded = np.rint(k).astype(np.int64)
     if not np.array_equal(rounded, k):
         raise ValueError(
             "FourierOperator takes integer frequencies (cycles per field of view); "

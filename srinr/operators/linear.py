@@ -79,6 +79,10 @@ class LinearOperator(abc.ABC):
                 f"got shape {tuple(x.shape)}"
             )
         if isinstance(x, torch.Tensor):
+            if not (x.is_floating_point() or x.is_complex()):
+                raise ValueError(
+                    f"expected a tensor of floating-point numbers, got {x.dtype}; convert it first"
+                )
             if x.requires_grad and torch.is_grad_enabled():
                 return cast(torch.Tensor, _Apply.apply(x, self, adjoint))
             return self._adjoint(x) if adjoint else self._forward(x)
@@ -86,7 +90,8 @@ class LinearOperator(abc.ABC):
             raise ValueError(f"expected an array of numbers, got dtype {x.dtype}")
         wanted = np.complex128 if x.dtype.kind == "c" else np.float64
         tensor = torch.from_numpy(np.array(x, dtype=wanted))  # a copy: the caller's array may be read-only
-        return (self._adjoint(tensor) if adjoint else self._forward(tensor)).numpy()
+        result = self._adjoint(tensor) if adjoint else self._forward(tensor)
+        return result.resolve_conj().resolve_neg().numpy()
 
     def on_grid(self, grid: Grid) -> LinearOperator:
         """Rebuild the operator on another pixel grid (coarse-to-fine work).
@@ -105,7 +110,9 @@ class LinearOperator(abc.ABC):
 
     def __matmul__(self, other: LinearOperator) -> LinearOperator:
         if not isinstance(other, LinearOperator):
-            return NotImplemented
+            raise TypeError(
+                f"@ composes operators, got {type(other).__name__}; apply an operator with operator.forward(x)"
+            )
         return ComposedOperator(self, other)
 
     def __repr__(self) -> str:
@@ -151,7 +158,16 @@ class ComposedOperator(LinearOperator):
     @property
     def grid(self) -> Grid | None:
         """The pixel grid of the input, when one part knows it."""
-        return self.inner.grid or self.outer.grid
+        if self.inner.grid is not None:
+            return self.inner.grid
+        # The grid of the outer part is that of the input only when the inner part leaves the shape alone.
+        outer = self.outer.grid
+        return outer if outer is not None and outer.shape == self.in_shape else None
+
+    @property
+    def frequencies(self) -> NDArray[np.int64] | None:
+        """Frequencies (m, d) of the output, in its order, when the outer part knows them."""
+        return getattr(self.outer, "frequencies", None)
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.outer._forward(self.inner._forward(x))
