@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from srinr.status import SrinrError
+from srinr.status import WriteError
 
 
 @contextlib.contextmanager
@@ -17,14 +17,14 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Raises
     ------
-    SrinrError
+    WriteError
         When writing fails (full disk, missing folder, no permission); an existing file is left as it was.
     """
     target = Path(path)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
     except OSError as error:
-        raise SrinrError(f"cannot write {target}: {error.strerror or error}; check the folder") from error
+        raise WriteError(f"cannot write {target}: {error.strerror or error}; check the folder") from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -36,7 +36,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(target)
     except OSError as error:
-        raise SrinrError(
+        raise WriteError(
             f"cannot write {target}: {error.strerror or error}; free space or choose another folder "
             "(an earlier file of that name is unchanged)"
         ) from error

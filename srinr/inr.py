@@ -87,6 +87,9 @@ class INR:
         self.encoding = encoding
         self.network = network
         self.complex_output = complex_output
+        #: Lower precision of the layers after the first (their matrix products), e.g. torch.bfloat16 for early
+        #: training of float32 weights; None computes in the precision of the weights.
+        self.hidden_dtype: torch.dtype | None = None
 
     @property
     def dim(self) -> int:
@@ -116,7 +119,7 @@ class INR:
         """Differentiable values (n,) at points (n, d)."""
         bias = self.network.first_bias
         pre = self.encoding.features(points) @ self.network.first_weight.T
-        return self._combine(self.network.after_first(pre if bias is None else pre + bias))
+        return self._after_first(pre if bias is None else pre + bias)
 
     def pixels(self, grid: Grid, *, chunk_size: int | None = None) -> torch.Tensor:
         """Differentiable pixel values, shape ``grid.shape``.
@@ -146,9 +149,14 @@ class INR:
         # (P, n) in memory, read as (n, P): matrix products take the transposed layout without a copy.
         pre = self.encoding.linear_on_grid(self.network.first_weight, grid, rows).T
         bias = self.network.first_bias
-        return self._combine(self.network.after_first(pre if bias is None else pre + bias))
+        return self._after_first(pre if bias is None else pre + bias)
 
-    def _combine(self, outputs: torch.Tensor) -> torch.Tensor:
+    def _after_first(self, preactivation: torch.Tensor) -> torch.Tensor:
+        if self.hidden_dtype is None:
+            outputs = self.network.after_first(preactivation)
+        else:
+            with torch.autocast(preactivation.device.type, dtype=self.hidden_dtype):
+                outputs = self.network.after_first(preactivation).to(preactivation.dtype)
         return torch.complex(outputs[:, 0], outputs[:, 1]) if self.complex_output else outputs[:, 0]
 
     def image(self, points: NDArray[np.float64], *, chunk_size: int | None = None) -> NDArray[Any]:

@@ -57,8 +57,7 @@ class CosineDecay:
         if step < self.warmup:
             return (step + 1) / (self.warmup + 1)
         progress = min(1.0, (step - self.warmup) / max(1, max_steps - self.warmup))
-        # 50 of 100 must be exactly one half: cos is evaluated at half the angle.
-        return self.final + (1.0 - self.final) * (1.0 - math.sin(0.5 * math.pi * progress) ** 2)
+        return self.final + (1.0 - self.final) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 class RunningOptimizer(Protocol):
@@ -66,6 +65,11 @@ class RunningOptimizer(Protocol):
 
     def advance(self, closure: Callable[[], torch.Tensor], step: int, n_steps: int, max_steps: int) -> int:
         """Take up to ``n_steps`` steps; return how many were taken (0 means that it cannot move)."""
+        ...
+
+    @property
+    def has_converged(self) -> bool:
+        """Whether the method's own tolerance is met, when it has one."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -155,6 +159,10 @@ class _RunningAdam:
             self.inner.step()
         return n_steps
 
+    @property
+    def has_converged(self) -> bool:
+        return False
+
     def state(self) -> dict[str, Any]:
         return self.inner.state_dict()["state"]
 
@@ -168,7 +176,7 @@ class _RunningLBFGS:
     steps_per_call = 20
 
     def __init__(self, settings: LBFGS, parameters: list[torch.nn.Parameter]) -> None:
-        self.parameters = parameters
+        self.parameters, self.tolerance = parameters, settings.tolerance
         self.inner = torch.optim.LBFGS(
             parameters,
             lr=settings.learning_rate,
@@ -186,6 +194,12 @@ class _RunningLBFGS:
         before = int(state.get("n_iter", 0))
         self.inner.step(closure)
         return int(state["n_iter"]) - before
+
+    @property
+    def has_converged(self) -> bool:
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        largest = max((float(g.abs().max()) for g in gradients), default=0.0)
+        return self.tolerance > 0 and largest <= self.tolerance
 
     def state(self) -> dict[str, Any]:
         return self.inner.state_dict()["state"]

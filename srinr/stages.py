@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import torch
 
 from srinr.domain import Grid
 from srinr.operators.linear import LinearOperator
@@ -23,15 +26,26 @@ class Stage:
         ``Adam(...)`` or ``LBFGS(...)``.
     grid : Grid, optional
         Grid of the stage; the operator's own unless given.
+    strength_factor : float, default 1
+        Factor of the regularizer's strength during this stage. Continuation from strong to weak, e.g. 10 in
+        the first stage and 1 in the last, finds better minima than starting weak.
+    hidden_dtype : torch.dtype, optional
+        ``torch.bfloat16`` computes the layers after the first in half precision (weights stay float32; only
+        with ``dtype=torch.float32``): several times faster for deep networks, with gradients good to three
+        digits. For early stages.
     """
 
     max_steps: int
     optimizer: Optimizer = Adam()  # noqa: RUF009 - frozen value without state
     grid: Grid | None = None
+    strength_factor: float = 1.0
+    hidden_dtype: torch.dtype | None = None
 
     def __post_init__(self) -> None:
         if self.max_steps < 0:
             raise ValueError(f"max_steps must be >= 0, got {self.max_steps}")
+        if not (math.isfinite(self.strength_factor) and self.strength_factor >= 0):
+            raise ValueError(f"strength_factor must be a finite number >= 0, got {self.strength_factor!r}")
 
 
 def coarse_to_fine(grid: Grid, stages: Sequence[tuple[int, int, Optimizer]]) -> tuple[Stage, ...]:

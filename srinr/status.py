@@ -39,6 +39,10 @@ class FileFormatError(SrinrError, ValueError):
     """A file is missing, truncated, or not what it claims to be."""
 
 
+class WriteError(SrinrError):
+    """An output file cannot be written: full disk, missing folder, no permission; nothing is left half written."""
+
+
 class OutOfMemoryError(SrinrError, MemoryError):
     """An allocation failed; the message says which setting lowers the memory needed."""
 

@@ -130,6 +130,8 @@ def fit(
     if checkpoint is not None and Path(checkpoint).exists():
         run.restore(load_checkpoint(checkpoint), checkpoint)
     save = _Saver(run, checkpoint, checkpoint_seconds)
+    if run.finished is None:
+        save.now()  # a folder that cannot be written is noticed before the training, not after it
     try:
         with (
             DeferredInterrupt() as interrupt,
@@ -155,6 +157,12 @@ class _Limits:
     log_every: int
     callback: Callable[[FitState], bool | None] | None
 
+    def __post_init__(self) -> None:
+        for name in ("target_residual", "time_limit"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be a positive number or None, got {value!r}")
+
 
 def _train(
     run: TrainingRun,
@@ -168,6 +176,9 @@ def _train(
         return run.finished
     if not run.rows:
         run.evaluate()
+    status = _reached(run, limits, run.rows[-1])  # after a resume, or by a start that is good enough
+    if status is not None:
+        return status
     while run.stage_index < len(run.plan):
         stage = run.plan[run.stage_index]
         left = stage.max_steps - run.step_in_stage
@@ -182,7 +193,7 @@ def _train(
             return status
         if taken == 0:  # the optimizer cannot move: the next stage (another grid or method) may
             if run.stage_index == len(run.plan) - 1:
-                return Status.STALLED
+                return Status.CONVERGED if run.optimizer.has_converged else Status.STALLED
             run.next_stage()
         save.if_due()
     run.finished = Status.MAX_STEPS
@@ -192,12 +203,18 @@ def _train(
 def _stopping(
     run: TrainingRun, limits: _Limits, row: dict[str, float], interrupt: DeferredInterrupt
 ) -> Status | None:
+    reached = _reached(run, limits, row)
+    if reached is Status.NONFINITE:
+        return reached
+    if interrupt.requested or (limits.callback is not None and limits.callback(run.state(row))):
+        return Status.USER_STOP
+    return reached
+
+
+def _reached(run: TrainingRun, limits: _Limits, row: dict[str, float]) -> Status | None:
+    """Stopping rules that depend on the figures alone."""
     if not np.isfinite(row["objective"]):
         return Status.NONFINITE
-    if interrupt.requested:
-        return Status.USER_STOP
-    if limits.callback is not None and limits.callback(run.state(row)):
-        return Status.USER_STOP
     if limits.target_residual is not None and row["data_residual"] < limits.target_residual:
         return Status.CONVERGED
     if run.out_of_patience():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from srinr.fit_problem import check_plan, check_problem, fingerprint, probe, same_probe
 from srinr.fit_result import FitResult, FitState, History
 from srinr.inr import INR, default_chunk_size
 from srinr.operators.linear import LinearOperator
@@ -39,9 +39,10 @@ class TrainingRun:
         device: torch.device,
         memory_limit: int,
     ) -> None:
-        _check_problem(inr, operator, samples, "samples")
+        check_problem(inr, operator, samples, "samples")
         if validation is not None:
-            _check_problem(inr, validation.operator, validation.samples, "validation.samples")
+            check_problem(inr, validation.operator, validation.samples, "validation.samples")
+        check_plan(plan, operator, validation, dtype)
         self.inr = inr.copy()
         self.inr.module.to(device=device, dtype=dtype)
         self.regularizer, self.plan, self.validation = regularizer, plan, validation
@@ -54,12 +55,14 @@ class TrainingRun:
             self.held = torch.from_numpy(held.copy()).to(device=device, dtype=complex_dtype)
             self.held_norm = float(np.linalg.norm(held)) or 1.0
         self.chunk_size = default_chunk_size(self.inr, memory_limit, 4 if dtype == torch.float32 else 8)
-        self.fingerprint = _fingerprint(inr, samples, regularizer, plan, dtype)
+        self.fingerprint = fingerprint(inr, samples, regularizer, plan, validation, dtype)
+        self.probe = probe(operator)
         self.total_steps = sum(stage.max_steps for stage in plan)
         self.rows: list[dict[str, float]] = []
         self.n_steps = self.stage_index = self.step_in_stage = 0
         self.best_value, self.best_row, self.since_best = float("inf"), -1, 0
-        self.best: list[torch.Tensor] = []
+        # Should nothing finite ever be reached, the start is returned.
+        self.best: list[torch.Tensor] = [p.detach().clone() for p in self.inr.parameters()]
         self.earlier_seconds, self.started = 0.0, time.perf_counter()
         self.finished: Status | None = None
         self._enter_stage()
@@ -69,7 +72,7 @@ class TrainingRun:
         return self.earlier_seconds + time.perf_counter() - self.started
 
     def _enter_stage(self) -> None:
-        stage = self.plan[self.stage_index]
+        stage = self.plan[min(self.stage_index, len(self.plan) - 1)]
         finest = self.finest.grid
         assert finest is not None
         self.grid = stage.grid or finest
@@ -78,6 +81,7 @@ class TrainingRun:
         if self.validation is not None:
             held = self.validation.operator
             self.held_operator = held if same else held.on_grid(self.grid)
+        self.inr.hidden_dtype = stage.hidden_dtype
         self.optimizer: RunningOptimizer = stage.optimizer.start(list(self.inr.parameters()))
 
     def next_stage(self) -> None:
@@ -90,7 +94,8 @@ class TrainingRun:
         """Objective over |y|^2, squared residual, R."""
         prediction, penalty = self.regularizer.evaluate(self.inr, self.operator, self.grid, self.chunk_size)
         squared = torch.view_as_real(prediction - self.y).square().sum()
-        return (0.5 * squared + self.regularizer.strength * penalty) / self.scale, squared, penalty
+        strength = self.regularizer.strength * self.plan[self.stage_index].strength_factor
+        return (0.5 * squared + strength * penalty) / self.scale, squared, penalty
 
     def closure(self) -> torch.Tensor:
         for parameter in self.inr.parameters():
@@ -158,7 +163,10 @@ class TrainingRun:
             "parameters": list(self.inr.parameters()),
             "best": list(self.best),
             "optimizer": self.optimizer.state(),
-            "rows": [dict(row) for row in self.rows],
+            # A tensor: the text part of the file has room for some 100 MB only.
+            "rows": torch.tensor([list(row.values()) for row in self.rows], dtype=torch.float64),
+            "columns": list(self.rows[0]) if self.rows else [],
+            "probe": self.probe,
             "position": [self.n_steps, self.stage_index, self.step_in_stage, self.best_row, self.since_best],
             "best_value": self.best_value,
             "seconds": self.seconds,
@@ -166,32 +174,32 @@ class TrainingRun:
         }
 
     def restore(self, saved: dict[str, Any], path: str | os.PathLike[str]) -> None:
-        if saved.get("fingerprint") != self.fingerprint:
+        if saved.get("fingerprint") != self.fingerprint or not same_probe(saved["probe"], self.probe):
             raise SrinrError(
-                f"{path}: this checkpoint belongs to another problem (data, start, regularizer, stages or dtype "
-                "differ); delete it, or pass another checkpoint path"
+                f"{path}: this checkpoint belongs to another problem (data, operator, start, regularizer, stages, "
+                "validation or dtype differ); delete it, or pass another checkpoint path"
             )
         self.n_steps, self.stage_index, self.step_in_stage, self.best_row, self.since_best = saved["position"]
         self.finished = Status[saved["finished"]] if saved["finished"] is not None else None
+        self._enter_stage()
         if self.stage_index < len(self.plan):
-            self._enter_stage()
             self.optimizer.load_state(saved["optimizer"])
         with torch.no_grad():
             for parameter, value in zip(self.inr.parameters(), saved["parameters"], strict=True):
                 parameter.copy_(value)
         reference = next(self.inr.parameters())
         self.best = [value.to(reference) for value in saved["best"]]
-        self.rows, self.best_value = saved["rows"], saved["best_value"]
+        self.rows = [dict(zip(saved["columns"], row, strict=True)) for row in saved["rows"].tolist()]
+        self.best_value = saved["best_value"]
         self.earlier_seconds, self.started = saved["seconds"], time.perf_counter()
         logger.info("resumed from %s at step %d", path, self.n_steps)
 
     def result(self, status: Status) -> FitResult:
         """Put the best parameters back and collect the figures."""
-        if self.best:
-            with torch.no_grad():
-                for parameter, value in zip(self.inr.parameters(), self.best, strict=True):
-                    parameter.copy_(value)
-        row = self.rows[self.best_row]
+        with torch.no_grad():
+            for parameter, value in zip(self.inr.parameters(), self.best, strict=True):
+                parameter.copy_(value)
+        row = self.rows[max(self.best_row, 0)]
         final = self.inr.copy()
         final.module.to(device="cpu", dtype=torch.float64)
         with torch.no_grad():
@@ -216,41 +224,3 @@ class TrainingRun:
             n_steps=self.n_steps,
             seconds=self.seconds,
         )
-
-
-def _check_problem(inr: INR, operator: LinearOperator, samples: FourierSamples, name: str) -> None:
-    if not isinstance(operator, LinearOperator):
-        raise TypeError(f"operator: expected a LinearOperator, got {type(operator).__name__}")
-    if not isinstance(samples, FourierSamples):
-        raise TypeError(f"{name}: expected FourierSamples, got {type(samples).__name__}")
-    if operator.grid is None:
-        raise ValueError(
-            "operator does not know its pixel grid; build it with FourierOperator(grid, frequencies)"
-        )
-    if operator.grid.dim != inr.dim:
-        raise ValueError(
-            f"the INR lives in dimension {inr.dim}, the operator's grid has shape {operator.grid.shape}"
-        )
-    if operator.out_shape != samples.values.shape:
-        raise ValueError(
-            f"the operator gives values of shape {operator.out_shape}, {name}.values has {samples.values.shape}; "
-            "build the operator with frequencies=samples.frequencies (and coil maps for coil data)"
-        )
-    frequencies = getattr(operator, "frequencies", None)
-    if frequencies is not None and not np.array_equal(frequencies, samples.frequencies):
-        raise ValueError(
-            f"the operator's frequencies are not those of {name}, or in another order; "
-            "build it with frequencies=samples.frequencies"
-        )
-
-
-def _fingerprint(
-    inr: INR, samples: FourierSamples, regularizer: Regularizer, plan: tuple[Stage, ...], dtype: torch.dtype
-) -> str:
-    digest = hashlib.sha256()
-    for parameter in inr.parameters():
-        digest.update(parameter.detach().cpu().numpy().tobytes())
-    digest.update(samples.frequencies.tobytes())
-    digest.update(samples.values.tobytes())
-    digest.update(repr((type(regularizer).__name__, regularizer.strength, plan, str(dtype))).encode())
-    return digest.hexdigest()

@@ -1,0 +1,178 @@
+"""Hyper-parameter candidates for coil data: explicit, few, and equally many for every method.
+
+Strengths and learning rates refer to data divided by the largest zero-filled value, so that images are about 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from srinr.encodings.fourier_features import FourierFeatures
+from srinr.encodings.identity import Coordinates
+from srinr.inr import INR
+from srinr.networks.mlp import MLP
+from srinr.networks.siren import Siren
+from srinr.optimizers import Adam, CosineDecay
+from srinr.regularizers import Regularizer, WeightDecay
+from srinr.stages import Stage
+
+
+@dataclass(frozen=True)
+class AdamPlan:
+    """Training of a candidate: Adam along a cosine, weight decay, stopped by held-out samples.
+
+    Parameters
+    ----------
+    max_steps, learning_rate, final_factor : int, float, float
+        The rate falls from ``learning_rate`` to ``final_factor`` times that.
+    strength : float
+        Of weight decay.
+    """
+
+    max_steps: int = 600
+    learning_rate: float = 1e-3
+    final_factor: float = 0.1
+    strength: float = 0.0
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """One stage on the operator's grid, to which coil maps bind."""
+        return (Stage(self.max_steps, Adam(self.learning_rate, CosineDecay(self.final_factor))),)
+
+    @property
+    def regularizer(self) -> Regularizer:
+        """Weight decay."""
+        return WeightDecay(self.strength)
+
+    def settings(self) -> dict[str, Any]:
+        """Numbers for a report."""
+        return {
+            "max_steps": self.max_steps,
+            "learning_rate": self.learning_rate,
+            "final_factor": self.final_factor,
+            "strength": self.strength,
+        }
+
+
+class InrCandidate(Protocol):
+    """One choice of network and training."""
+
+    @property
+    def training(self) -> AdamPlan:
+        """How it is trained."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """A few words for tables."""
+        ...
+
+    def inr(self, seed: int) -> INR:
+        """The untrained network, with complex output."""
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """Numbers for a report."""
+        ...
+
+
+@dataclass(frozen=True)
+class FeatureCandidate:
+    """ReLU network of ``depth`` linear layers on Fourier features: lattice, Gaussian or logarithmic."""
+
+    encoding: FourierFeatures
+    width: int = 128
+    depth: int = 3
+    training: AdamPlan = AdamPlan()
+
+    @property
+    def label(self) -> str:
+        """A few words for tables."""
+        n, top = len(self.encoding.frequencies), self.encoding.max_frequency
+        return f"ReLU {self.width} x {self.depth}, {n} frequencies up to {top:.3g}"
+
+    def inr(self, seed: int) -> INR:
+        """The untrained network."""
+        network = MLP(self.encoding.n_features, self.width, self.depth, out_features=2, seed=seed)
+        return INR(self.encoding, network, complex_output=True)
+
+    def settings(self) -> dict[str, Any]:
+        """Numbers for a report."""
+        size = {"width": self.width, "depth": self.depth}
+        return {"network": "MLP", "encoding": repr(self.encoding), **size, **self.training.settings()}
+
+
+@dataclass(frozen=True)
+class SirenCandidate:
+    """SIREN on plain coordinates; ``omega_first`` sets the finest detail that it starts from."""
+
+    dim: int = 2
+    width: int = 128
+    depth: int = 4
+    omega_first: float = 30.0
+    omega_hidden: float = 30.0
+    training: AdamPlan = AdamPlan(learning_rate=3e-4)
+
+    @property
+    def label(self) -> str:
+        """A few words for tables."""
+        return f"SIREN {self.width} x {self.depth}, omega {self.omega_first:.3g}"
+
+    def inr(self, seed: int) -> INR:
+        """The untrained network."""
+        network = Siren(
+            self.dim,
+            self.width,
+            self.depth,
+            omega_first=self.omega_first,
+            omega_hidden=self.omega_hidden,
+            out_features=2,
+            seed=seed,
+        )
+        return INR(Coordinates(self.dim), network, complex_output=True)
+
+    def settings(self) -> dict[str, Any]:
+        """Numbers for a report."""
+        size = {"width": self.width, "depth": self.depth}
+        omegas = {"omega_first": self.omega_first, "omega_hidden": self.omega_hidden}
+        return {"network": "Siren", **size, **omegas, **self.training.settings()}
+
+
+@dataclass(frozen=True)
+class SenseCandidate:
+    """Strength and iteration limit of CG-SENSE; the iteration is chosen by held-out samples up to the limit."""
+
+    strength: float
+    max_steps: int = 60
+
+    @property
+    def label(self) -> str:
+        """A few words for tables."""
+        return f"strength {self.strength:.3g}"
+
+    def settings(self) -> dict[str, Any]:
+        """Numbers for a report."""
+        return {"strength": self.strength, "max_steps": self.max_steps}
+
+
+def feature_candidates(dim: int = 2) -> tuple[FeatureCandidate, ...]:
+    """ReLU networks on Fourier features, in the order in which they are tried."""
+    return (
+        FeatureCandidate(FourierFeatures.lattice(12, dim)),
+        FeatureCandidate(FourierFeatures.lattice(20, dim)),
+        FeatureCandidate(FourierFeatures.gaussian(256, 12.0, dim)),
+        FeatureCandidate(FourierFeatures.logarithmic(7, dim), depth=4),
+        FeatureCandidate(FourierFeatures.gaussian(256, 20.0, dim)),
+        FeatureCandidate(FourierFeatures.lattice(12, dim), training=AdamPlan(strength=1e-6)),
+    )
+
+
+def siren_candidates(dim: int = 2) -> tuple[SirenCandidate, ...]:
+    """SIREN networks, in the order in which they are tried."""
+    return tuple(SirenCandidate(dim, omega_first=omega) for omega in (60.0, 30.0, 90.0, 45.0, 120.0, 20.0))
+
+
+def sense_candidates() -> tuple[SenseCandidate, ...]:
+    """Strengths of CG-SENSE, in the order in which they are tried."""
+    return tuple(SenseCandidate(strength) for strength in (1e-2, 1e-3, 3e-2, 0.0, 1e-1, 1e-4))

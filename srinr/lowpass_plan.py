@@ -1,0 +1,143 @@
+"""The numbers behind :func:`srinr.recovery.recover_lowpass` when the caller does not choose: all in this file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from srinr.domain import Grid
+from srinr.encodings.fourier_features import FourierFeatures
+from srinr.encodings.identity import Coordinates
+from srinr.inr import INR
+from srinr.networks.mlp import MLP
+from srinr.networks.shallow import ShallowReLU
+from srinr.networks.siren import Siren
+from srinr.optimizers import LBFGS, Adam, CosineDecay
+from srinr.regularizers import FourierWeightDecay, Regularizer, WeightDecay
+from srinr.samples import FourierSamples
+from srinr.stages import Stage
+
+
+@dataclass(frozen=True)
+class LowpassPlan:
+    """Network, regularization, grids and steps of a recovery from low-pass samples.
+
+    Parameters
+    ----------
+    max_frequency : int
+        Lattice features up to K0, but not beyond the cutoff of the samples.
+    width, depth : int
+        Neurons per hidden layer; linear layers. Depth 2 is the shallow network.
+    strength : float
+        Of :class:`~srinr.regularizers.FourierWeightDecay` for the shallow network, of
+        :class:`~srinr.regularizers.WeightDecay` for deep ones.
+    adam_steps, learning_rate, final_factor : int, float, float
+        First stage, on the coarse grid; the rate falls along a cosine to ``final_factor`` times its start.
+    coarse_steps, fine_steps, lbfgs_history : int
+        L-BFGS steps on the coarse and on the fine grid, and its stored pairs.
+    coarse_points, fine_points : float
+        Grid points per axis, as multiples of the cutoff. Below about 3.5 the aliasing of the network's kinks
+        is fitted along with the data.
+    max_points : int
+        Limit of the points per axis, unless the samples themselves need more.
+    """
+
+    max_frequency: int = 10
+    width: int = 100
+    depth: int = 2
+    strength: float = 1e-3
+    adam_steps: int = 1500
+    learning_rate: float = 1e-2
+    final_factor: float = 0.03
+    coarse_steps: int = 400
+    fine_steps: int = 100
+    lbfgs_history: int = 60
+    coarse_points: float = 3.5
+    fine_points: float = 4.0
+    max_points: int = 512
+
+    def inr(self, samples: FourierSamples, seed: int) -> INR:
+        """The untrained network on lattice features."""
+        limit = max(1, min(self.max_frequency, math.ceil(samples.cutoff)))
+        encoding = FourierFeatures.lattice(limit, samples.dim)
+        if self.depth == 2:
+            return INR(encoding, ShallowReLU(encoding.n_features, self.width, seed=seed))
+        return INR(encoding, MLP(encoding.n_features, self.width, self.depth, seed=seed))
+
+    def regularizer(self) -> Regularizer:
+        """The regularizer."""
+        return FourierWeightDecay(self.strength) if self.depth == 2 else WeightDecay(self.strength)
+
+    def grid(self, samples: FourierSamples) -> Grid:
+        """The finest grid: ``fine_points`` times the cutoff, rounded up to a size with quick transforms."""
+        return self._grid(samples, self.fine_points)
+
+    def stages(self, samples: FourierSamples, grid: Grid) -> tuple[Stage, ...]:
+        """Adam and L-BFGS on a coarse grid, then L-BFGS on ``grid``."""
+        wanted = self._grid(samples, self.coarse_points)
+        halved = (good_size(math.ceil(n / 2)) for n in grid.shape)
+        pairs = zip(wanted.shape, halved, grid.shape, strict=True)
+        coarse = Grid(tuple(min(n, max(low, half)) for low, half, n in pairs))
+        adam = Adam(self.learning_rate, CosineDecay(self.final_factor))
+        lbfgs = LBFGS(history=self.lbfgs_history)
+        return (
+            Stage(self.adam_steps, adam, coarse),
+            Stage(self.coarse_steps, lbfgs, coarse),
+            Stage(self.fine_steps, lbfgs, grid),
+        )
+
+    def with_total_steps(self, max_steps: int) -> LowpassPlan:
+        """The same plan with ``max_steps`` steps in all, shared among the stages in proportion."""
+        if max_steps < 0:
+            raise ValueError(f"max_steps must be >= 0, got {max_steps}")
+        total = self.adam_steps + self.coarse_steps + self.fine_steps
+        coarse, fine = (max_steps * n // total for n in (self.coarse_steps, self.fine_steps))
+        return replace(
+            self, adam_steps=max_steps - coarse - fine, coarse_steps=coarse, fine_steps=fine
+        )
+
+    def _grid(self, samples: FourierSamples, points_per_cutoff: float) -> Grid:
+        limits = np.maximum(np.abs(samples.frequencies).max(axis=0), 1)
+        wanted = [math.ceil(points_per_cutoff * float(k)) for k in limits]
+        needed = [2 * math.ceil(float(k)) + 2 for k in limits]
+        return Grid(
+            tuple(good_size(max(min(n, self.max_points), low)) for n, low in zip(wanted, needed, strict=True))
+        )
+
+
+#: Shallow network of the sampling theory.
+SHALLOW_PLAN = LowpassPlan()
+
+#: Deep ReLU network on the same features.
+MLP_PLAN = LowpassPlan(width=128, depth=4, strength=1e-7, learning_rate=2e-3)
+
+#: SIREN on plain coordinates.
+SIREN_PLAN = LowpassPlan(width=128, depth=4, strength=1e-7, learning_rate=3e-4)
+
+
+def siren(plan: LowpassPlan, dim: int, seed: int) -> INR:
+    """An untrained SIREN of the plan's width and depth on plain coordinates."""
+    return INR(Coordinates(dim), Siren(dim, plan.width, plan.depth, seed=seed))
+
+
+def good_size(n: int) -> int:
+    """Smallest even number of at least ``n`` with no prime factor above 5: such transforms are quick.
+
+    Examples
+    --------
+    >>> [good_size(n) for n in (1, 97, 112, 128)]
+    [2, 100, 120, 128]
+    """
+    size = max(2, n + n % 2)
+    while not _is_smooth(size):
+        size += 2
+    return size
+
+
+def _is_smooth(n: int) -> bool:
+    for prime in (2, 3, 5):
+        while n % prime == 0:
+            n //= prime
+    return n == 1
