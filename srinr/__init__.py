@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from srinr.operators.linear import LinearOperator
     from srinr.operators.mri import CoilSensitivity, SamplingMask
     from srinr.optimizers import LBFGS, Adam
-    from srinr.regularizers import CustomWeightDecay, FourierWeightDecay, IntegralWeightDecay, WeightDecay
+    from srinr.regularizers import (
+        CustomWeightDecay,
+        FourierWeightDecay,
+        IntegralWeightDecay,
+        TotalVariation,
+        WeightDecay,
+    )
     from srinr.samples import FourierSamples
     from srinr.stages import Stage, Validation, coarse_to_fine
     from srinr.status import SrinrError, Status
@@ -52,6 +58,7 @@ _HOME = {
     "inr_from_measure": "srinr.inr",
     "measure_from_inr": "srinr.inr",
     "WeightDecay": "srinr.regularizers",
+    "TotalVariation": "srinr.regularizers",
     "FourierWeightDecay": "srinr.regularizers",
     "IntegralWeightDecay": "srinr.regularizers",
     "CustomWeightDecay": "srinr.regularizers",
@@ -90,6 +97,7 @@ __all__ = [
     "SrinrError",
     "Stage",
     "Status",
+    "TotalVariation",
     "Validation",
     "WeightDecay",
     "__version__",

@@ -168,6 +168,13 @@ def feature_candidates(dim: int = 2) -> tuple[FeatureCandidate, ...]:
     )
 
 
+def shallow_candidates(dim: int = 2) -> tuple[FeatureCandidate, ...]:
+    """One hidden layer on lattice features, in the order in which they are tried."""
+    limits = (20, 12, 30, 16, 25, 8)
+    training = AdamPlan(learning_rate=3e-3)
+    return tuple(FeatureCandidate(FourierFeatures.lattice(k, dim), 200, 2, training) for k in limits)
+
+
 def siren_candidates(dim: int = 2) -> tuple[SirenCandidate, ...]:
     """SIREN networks, in the order in which they are tried."""
     return tuple(SirenCandidate(dim, omega_first=omega) for omega in (60.0, 30.0, 90.0, 45.0, 120.0, 20.0))

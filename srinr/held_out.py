@@ -98,7 +98,7 @@ def split_samples(
     kept = _checked_mask(always_fit, m)
     group, n_groups = _groups(samples, hermitian)
     held = _draw(group, n_groups, kept, (round(choose * m), round(report * m)), rng)
-    return HeldOutSplit(samples, ~held.any(axis=0), held[0], held[1])
+    return HeldOutSplit(samples, ~(held[0] | held[1]), held[0], held[1])
 
 
 def calibration_box(samples: FourierSamples, half_widths: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -113,7 +113,8 @@ def calibration_box(samples: FourierSamples, half_widths: tuple[int, ...]) -> ND
         raise ValueError(
             f"half_widths must have one entry per axis, got {half_widths} for dimension {samples.dim}"
         )
-    return (np.abs(samples.frequencies) <= np.array(half_widths)).all(axis=1)
+    inside: NDArray[np.bool_] = np.all(np.abs(samples.frequencies) <= np.array(half_widths), axis=1)
+    return inside
 
 
 def _checked_mask(always_fit: ArrayLike | None, m: int) -> NDArray[np.bool_]:
@@ -124,7 +125,7 @@ def _checked_mask(always_fit: ArrayLike | None, m: int) -> NDArray[np.bool_]:
         raise ValueError(
             f"always_fit must be a boolean array of shape ({m},), got {mask.dtype} {mask.shape}"
         )
-    return mask
+    return mask.astype(np.bool_)
 
 
 def _groups(samples: FourierSamples, hermitian: bool) -> tuple[NDArray[np.intp], int]:
@@ -159,5 +160,7 @@ def _draw(
     part[order[(filled > wanted[0]) & (filled <= sum(wanted))]] = 1
     masks = np.stack([part[group] == 0, part[group] == 1])
     if not masks.any(axis=1).all():
-        raise ValueError(f"cannot hold out {wanted[0]} + {wanted[1]} positions in whole groups; raise the fractions")
+        raise ValueError(
+            f"cannot hold out {wanted[0]} + {wanted[1]} positions in whole groups; raise the fractions"
+        )
     return masks

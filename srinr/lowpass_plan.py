@@ -67,7 +67,7 @@ class LowpassPlan:
         return INR(encoding, MLP(encoding.n_features, self.width, self.depth, seed=seed))
 
     def regularizer(self) -> Regularizer:
-        """The regularizer."""
+        """Modified weight decay I for the shallow network, standard weight decay for deep ones."""
         return FourierWeightDecay(self.strength) if self.depth == 2 else WeightDecay(self.strength)
 
     def grid(self, samples: FourierSamples) -> Grid:
@@ -94,9 +94,7 @@ class LowpassPlan:
             raise ValueError(f"max_steps must be >= 0, got {max_steps}")
         total = self.adam_steps + self.coarse_steps + self.fine_steps
         coarse, fine = (max_steps * n // total for n in (self.coarse_steps, self.fine_steps))
-        return replace(
-            self, adam_steps=max_steps - coarse - fine, coarse_steps=coarse, fine_steps=fine
-        )
+        return replace(self, adam_steps=max_steps - coarse - fine, coarse_steps=coarse, fine_steps=fine)
 
     def _grid(self, samples: FourierSamples, points_per_cutoff: float) -> Grid:
         limits = np.maximum(np.abs(samples.frequencies).max(axis=0), 1)
@@ -109,6 +107,9 @@ class LowpassPlan:
 
 #: Shallow network of the sampling theory.
 SHALLOW_PLAN = LowpassPlan()
+
+#: Strengths of the other regularizers of the shallow network: their R is of another size.
+STANDARD_STRENGTH, INTEGRAL_STRENGTH = 1e-5, 1e-4
 
 #: Deep ReLU network on the same features.
 MLP_PLAN = LowpassPlan(width=128, depth=4, strength=1e-7, learning_rate=2e-3)

@@ -25,14 +25,17 @@ def lowpass_panel(truth: Panel | None, zero_filled: Panel, inr: Panel, note: str
     truth : array (rows, columns), optional
         The scale is its range, so that overshoot shows as clipping on the bar. Without it the second row
         holds the difference of the two images.
-    zero_filled, inr : arrays (rows, columns)
+    zero_filled : array (rows, columns)
+        Image in which everything that was not sampled is zero.
+    inr : array (rows, columns)
+        Recovered image.
     note : str
         Lines drawn in the free cell.
     """
     if truth is None:
         low, high = widened(min(zero_filled.min(), inr.min()), max(zero_filled.max(), inr.max()))
-        titles = ("zero-filled", "INR", "INR - zero-filled")
-        return _panel((zero_filled, inr), (inr - zero_filled,), titles, (low, high), note)
+        two = ("zero-filled", "INR", "INR - zero-filled")
+        return _panel((zero_filled, inr), (inr - zero_filled,), two, (low, high), note)
     limits = widened(float(truth.min()), float(truth.max()))
     titles = ("truth", "zero-filled", "INR", "zero-filled - truth", "INR - truth")
     return _panel((truth, zero_filled, inr), (zero_filled - truth, inr - truth), titles, limits, note)
@@ -52,7 +55,11 @@ def multicoil_panel(recovery: MulticoilRecovery, note: str) -> Figure:
 
 
 def _panel(
-    images: Sequence[Panel], errors: Sequence[Panel], titles: Sequence[str], limits: tuple[float, float], note: str
+    images: Sequence[Panel],
+    errors: Sequence[Panel],
+    titles: Sequence[str],
+    limits: tuple[float, float],
+    note: str,
 ) -> Figure:
     """Two rows; the differences stand under the last images, the note in the first cell of the second row."""
     n = len(images)
@@ -66,7 +73,9 @@ def _panel(
     sizes = np.abs(np.concatenate([error.ravel() for error in errors]))
     limit = float(np.percentile(sizes, 99.0)) or float(sizes.max()) or 1.0
     below = axes[n + empty :]
-    drawn = [draw_panel(axis, error, "RdBu_r", -limit, limit) for axis, error in zip(below, errors, strict=True)]
+    drawn = [
+        draw_panel(axis, error, "RdBu_r", -limit, limit) for axis, error in zip(below, errors, strict=True)
+    ]
     common_bar(figure, axes[n:], drawn[0], "difference", bar_extend(list(errors), -limit, limit))
     for axis in axes[n : n + empty]:
         axis.set_axis_off()

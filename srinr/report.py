@@ -14,7 +14,8 @@ from srinr._version import __version__
 from srinr.domain import ContinuousImage, Grid
 from srinr.fit_result import FitResult
 from srinr.metrics import mse, overshoot, psnr, relative_error, undershoot
-from srinr.multicoil import InrTrial, MulticoilRecovery, SenseTrial
+from srinr.multicoil import MulticoilRecovery
+from srinr.multicoil_trials import InrTrial, SenseTrial
 from srinr.recovery import LowpassRecovery
 
 

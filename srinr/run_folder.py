@@ -50,7 +50,12 @@ class RunFolder:
 
     def finish(self, status: Status, content: dict[str, Any]) -> None:
         """Write the report; remove the checkpoints unless the same command can take the run further."""
-        entries = {"format": _FORMAT, "status": status.name, "message": status.message, "settings": self.settings}
+        entries = {
+            "format": _FORMAT,
+            "status": status.name,
+            "message": status.message,
+            "settings": self.settings,
+        }
         write_report(self.path / _REPORT, entries | content)
         if status.name not in _UNFINISHED:
             for checkpoint in self.path.glob(_CHECKPOINTS):
@@ -143,7 +148,9 @@ def _is_unfinished(folder: Path, settings: dict[str, Any]) -> bool:
         return False
     remedy = "choose another --output, or pass --overwrite"
     if _REPORT not in found:
-        raise FolderInUseError(f"{folder} already holds {', '.join(found)} without a report of srinr; {remedy}")
+        raise FolderInUseError(
+            f"{folder} already holds {', '.join(found)} without a report of srinr; {remedy}"
+        )
     try:
         report = load_report(folder)
     except FileFormatError as error:

@@ -14,6 +14,7 @@ import torch
 from srinr.fit_problem import check_plan, check_problem, fingerprint, probe, same_probe
 from srinr.fit_result import FitResult, FitState, History
 from srinr.inr import INR, default_chunk_size
+from srinr.networks.shallow import ShallowReLU
 from srinr.operators.linear import LinearOperator
 from srinr.optimizers import RunningOptimizer
 from srinr.regularizers import Regularizer
@@ -101,7 +102,7 @@ class TrainingRun:
         for parameter in self.inr.parameters():
             parameter.grad = None
         loss, _, _ = self.losses()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
     def advance(self, n_steps: int) -> int:
@@ -205,9 +206,9 @@ class TrainingRun:
         with torch.no_grad():
             rho = self.regularizer.weighting(self.inr, self.operator, self.grid)
         variation = None
-        if rho is not None and not self.inr.complex_output:
-            outer = self.inr.network.outer  # type: ignore[attr-defined]
-            variation = float(outer.detach()[0].abs().double() @ rho.double())
+        network = self.inr.network
+        if rho is not None and isinstance(network, ShallowReLU) and not self.inr.complex_output:
+            variation = float(network.outer.detach()[0].abs().double() @ rho.double())
         history = History(
             **{name: np.array([r[name] for r in self.rows]) for name in History.__annotations__}
         )

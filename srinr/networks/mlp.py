@@ -22,9 +22,10 @@ class MLP(torch.nn.Module):
         image).
     seed : int, default 0
         Seed of the initial weights.
-    init_gain : float, default sqrt(6)
-        Weights are uniform in ``+-init_gain / sqrt(fan_in)``. sqrt(6) keeps the size of signals through ReLU
-        layers; 1.0 is the PyTorch default, with which deep networks start almost constant.
+    init_gain : float, default 1.0
+        Weights are uniform in ``+-init_gain / sqrt(fan_in)``. With 1.0 (the PyTorch and published choice) deep
+        networks start almost constant and stay smooth between the data; sqrt(6) keeps the size of signals
+        through ReLU layers, and leaves detail of the random start in the image (see ``docs/claims.md``).
 
     Examples
     --------
@@ -41,7 +42,7 @@ class MLP(torch.nn.Module):
         *,
         out_features: int = 1,
         seed: int = 0,
-        init_gain: float = math.sqrt(6.0),
+        init_gain: float = 1.0,
     ) -> None:
         super().__init__()
         check_positive(n_features=n_features, width=width, depth=depth, out_features=out_features)
