@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
+
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.encodings.identity import Coordinates
 from srinr.inr import INR
@@ -28,17 +30,21 @@ class AdamPlan:
         The rate falls from ``learning_rate`` to ``final_factor`` times that.
     strength : float
         Of weight decay.
+    hidden_dtype : torch.dtype, optional
+        Precision of the hidden layers.
     """
 
     max_steps: int = 600
     learning_rate: float = 1e-3
-    final_factor: float = 0.1
+    final_factor: float = 0.05
     strength: float = 0.0
+    hidden_dtype: torch.dtype | None = None
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """One stage on the operator's grid, to which coil maps bind."""
-        return (Stage(self.max_steps, Adam(self.learning_rate, CosineDecay(self.final_factor))),)
+        adam = Adam(self.learning_rate, CosineDecay(self.final_factor, warmup=20))
+        return (Stage(self.max_steps, adam, hidden_dtype=self.hidden_dtype),)
 
     @property
     def regularizer(self) -> Regularizer:
@@ -52,6 +58,7 @@ class AdamPlan:
             "learning_rate": self.learning_rate,
             "final_factor": self.final_factor,
             "strength": self.strength,
+            "hidden_dtype": str(self.hidden_dtype) if self.hidden_dtype is not None else None,
         }
 
 
@@ -83,8 +90,9 @@ class FeatureCandidate:
 
     encoding: FourierFeatures
     width: int = 128
-    depth: int = 3
-    training: AdamPlan = AdamPlan()
+    depth: int = 6
+    training: AdamPlan = AdamPlan(learning_rate=2e-3, hidden_dtype=torch.bfloat16)
+    init_gain: float = 0.7
 
     @property
     def label(self) -> str:
@@ -94,12 +102,19 @@ class FeatureCandidate:
 
     def inr(self, seed: int) -> INR:
         """The untrained network."""
-        network = MLP(self.encoding.n_features, self.width, self.depth, out_features=2, seed=seed)
+        network = MLP(
+            self.encoding.n_features,
+            self.width,
+            self.depth,
+            out_features=2,
+            seed=seed,
+            init_gain=self.init_gain,
+        )
         return INR(self.encoding, network, complex_output=True)
 
     def settings(self) -> dict[str, Any]:
         """Numbers for a report."""
-        size = {"width": self.width, "depth": self.depth}
+        size = {"width": self.width, "depth": self.depth, "init_gain": self.init_gain}
         return {"network": "MLP", "encoding": repr(self.encoding), **size, **self.training.settings()}
 
 
@@ -112,7 +127,7 @@ class SirenCandidate:
     depth: int = 4
     omega_first: float = 30.0
     omega_hidden: float = 30.0
-    training: AdamPlan = AdamPlan(learning_rate=3e-4)
+    training: AdamPlan = AdamPlan(max_steps=1000)
 
     @property
     def label(self) -> str:
@@ -158,13 +173,14 @@ class SenseCandidate:
 
 def feature_candidates(dim: int = 2) -> tuple[FeatureCandidate, ...]:
     """ReLU networks on Fourier features, in the order in which they are tried."""
+    decayed = AdamPlan(learning_rate=2e-3, strength=1e-7, hidden_dtype=torch.bfloat16)
     return (
-        FeatureCandidate(FourierFeatures.lattice(12, dim)),
         FeatureCandidate(FourierFeatures.lattice(20, dim)),
+        FeatureCandidate(FourierFeatures.lattice(20, dim), init_gain=1.0),
+        FeatureCandidate(FourierFeatures.lattice(30, dim)),
+        FeatureCandidate(FourierFeatures.lattice(20, dim), training=decayed),
+        FeatureCandidate(FourierFeatures.lattice(12, dim)),
         FeatureCandidate(FourierFeatures.gaussian(256, 12.0, dim)),
-        FeatureCandidate(FourierFeatures.logarithmic(7, dim), depth=4),
-        FeatureCandidate(FourierFeatures.gaussian(256, 20.0, dim)),
-        FeatureCandidate(FourierFeatures.lattice(12, dim), training=AdamPlan(strength=1e-6)),
     )
 
 
@@ -177,9 +193,9 @@ def shallow_candidates(dim: int = 2) -> tuple[FeatureCandidate, ...]:
 
 def siren_candidates(dim: int = 2) -> tuple[SirenCandidate, ...]:
     """SIREN networks, in the order in which they are tried."""
-    return tuple(SirenCandidate(dim, omega_first=omega) for omega in (60.0, 30.0, 90.0, 45.0, 120.0, 20.0))
+    return tuple(SirenCandidate(dim, omega_first=omega) for omega in (30.0, 45.0, 20.0, 60.0, 90.0, 15.0))
 
 
 def sense_candidates() -> tuple[SenseCandidate, ...]:
     """Strengths of CG-SENSE, in the order in which they are tried."""
-    return tuple(SenseCandidate(strength) for strength in (1e-2, 1e-3, 3e-2, 0.0, 1e-1, 1e-4))
+    return tuple(SenseCandidate(strength) for strength in (1e-2, 3e-3, 1.5e-2, 6e-3, 3e-2, 1e-3))

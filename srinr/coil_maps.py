@@ -166,7 +166,7 @@ def espirit_maps(
     *,
     kernel_width: int = 6,
     singular_threshold: float = 0.02,
-    eigenvalue_threshold: float = 0.95,
+    eigenvalue_threshold: float = 0.98,
     calibration_half_width: int | None = None,
 ) -> CoilMaps:
     """Sensitivities as eigenvectors of the calibration data's local relations (ESPIRiT).
@@ -185,7 +185,7 @@ def espirit_maps(
         Side of the patches, in samples.
     singular_threshold : float, default 0.02
         Singular values of the patches above this fraction of the largest one span V.
-    eigenvalue_threshold : float, default 0.95
+    eigenvalue_threshold : float, default 0.98
         Maps are 0 where the largest eigenvalue falls below; it is near 1 where there is signal.
     calibration_half_width : int, optional
         Use at most ``|k_a| <= calibration_half_width``; the whole fully sampled box by default.

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from srinr.domain import Grid
 from srinr.encodings.fourier_features import FourierFeatures
@@ -33,30 +34,40 @@ class LowpassPlan:
     strength : float
         Of :class:`~srinr.regularizers.FourierWeightDecay` for the shallow network, of
         :class:`~srinr.regularizers.WeightDecay` for deep ones.
+    continuation : tuple of float
+        Factors of the strength, one L-BFGS stage each, from strong to weak: the first half of them on the
+        coarse grid, the rest on the fine one. Starting strong finds much better minima.
     adam_steps, learning_rate, final_factor : int, float, float
         First stage, on the coarse grid; the rate falls along a cosine to ``final_factor`` times its start.
     coarse_steps, fine_steps, lbfgs_history : int
-        L-BFGS steps on the coarse and on the fine grid, and its stored pairs.
+        L-BFGS steps in all on the coarse and on the fine grid, and its stored pairs.
     coarse_points, fine_points : float
         Grid points per axis, as multiples of the cutoff. Below about 3.5 the aliasing of the network's kinks
         is fitted along with the data.
     max_points : int
         Limit of the points per axis, unless the samples themselves need more.
+    init_gain : float
+        Of the initial weights of deep ReLU networks, see :class:`~srinr.networks.mlp.MLP`.
+    hidden_dtype : torch.dtype, optional
+        Precision of the hidden layers of deep networks during the Adam stage.
     """
 
     max_frequency: int = 10
     width: int = 100
     depth: int = 2
-    strength: float = 1e-3
-    adam_steps: int = 1500
+    strength: float = 1e-5
+    continuation: tuple[float, ...] = (30.0, 10.0, 3.0, 1.0)
+    adam_steps: int = 200
     learning_rate: float = 1e-2
     final_factor: float = 0.03
-    coarse_steps: int = 400
-    fine_steps: int = 100
+    coarse_steps: int = 600
+    fine_steps: int = 300
     lbfgs_history: int = 60
-    coarse_points: float = 3.5
-    fine_points: float = 4.0
+    coarse_points: float = 4.0
+    fine_points: float = 5.0
     max_points: int = 512
+    init_gain: float = 1.0
+    hidden_dtype: torch.dtype | None = None
 
     def inr(self, samples: FourierSamples, seed: int) -> INR:
         """The untrained network on lattice features."""
@@ -64,7 +75,8 @@ class LowpassPlan:
         encoding = FourierFeatures.lattice(limit, samples.dim)
         if self.depth == 2:
             return INR(encoding, ShallowReLU(encoding.n_features, self.width, seed=seed))
-        return INR(encoding, MLP(encoding.n_features, self.width, self.depth, seed=seed))
+        network = MLP(encoding.n_features, self.width, self.depth, seed=seed, init_gain=self.init_gain)
+        return INR(encoding, network)
 
     def regularizer(self) -> Regularizer:
         """Modified weight decay I for the shallow network, standard weight decay for deep ones."""
@@ -75,17 +87,23 @@ class LowpassPlan:
         return self._grid(samples, self.fine_points)
 
     def stages(self, samples: FourierSamples, grid: Grid) -> tuple[Stage, ...]:
-        """Adam and L-BFGS on a coarse grid, then L-BFGS on ``grid``."""
+        """Adam on a coarse grid, then L-BFGS along the continuation, ending on ``grid``."""
         wanted = self._grid(samples, self.coarse_points)
         halved = (good_size(math.ceil(n / 2)) for n in grid.shape)
         pairs = zip(wanted.shape, halved, grid.shape, strict=True)
         coarse = Grid(tuple(min(n, max(low, half)) for low, half, n in pairs))
         adam = Adam(self.learning_rate, CosineDecay(self.final_factor))
-        lbfgs = LBFGS(history=self.lbfgs_history)
+        n_coarse = -(-len(self.continuation) // 2)
+        steps = [
+            *_shares(self.coarse_steps, n_coarse),
+            *_shares(self.fine_steps, len(self.continuation) - n_coarse),
+        ]
         return (
-            Stage(self.adam_steps, adam, coarse),
-            Stage(self.coarse_steps, lbfgs, coarse),
-            Stage(self.fine_steps, lbfgs, grid),
+            Stage(self.adam_steps, adam, coarse, self.continuation[0], self.hidden_dtype),
+            *(
+                Stage(n, LBFGS(history=self.lbfgs_history), coarse if i < n_coarse else grid, factor)
+                for i, (n, factor) in enumerate(zip(steps, self.continuation, strict=True))
+            ),
         )
 
     def with_total_steps(self, max_steps: int) -> LowpassPlan:
@@ -109,18 +127,44 @@ class LowpassPlan:
 SHALLOW_PLAN = LowpassPlan()
 
 #: Strengths of the other regularizers of the shallow network: their R is of another size.
-STANDARD_STRENGTH, INTEGRAL_STRENGTH = 1e-5, 1e-4
+STANDARD_STRENGTH, INTEGRAL_STRENGTH = 1e-6, 1e-5
 
 #: Deep ReLU network on the same features.
-MLP_PLAN = LowpassPlan(width=128, depth=4, strength=1e-7, learning_rate=2e-3)
+MLP_PLAN = LowpassPlan(
+    max_frequency=20,
+    width=128,
+    depth=4,
+    strength=1e-8,
+    continuation=(30.0, 1.0),
+    adam_steps=600,
+    learning_rate=2e-3,
+    coarse_steps=100,
+    fine_steps=60,
+    init_gain=0.7,
+    hidden_dtype=torch.bfloat16,
+)
 
 #: SIREN on plain coordinates.
-SIREN_PLAN = LowpassPlan(width=128, depth=4, strength=1e-7, learning_rate=3e-4)
+SIREN_PLAN = LowpassPlan(
+    width=128,
+    depth=4,
+    strength=1e-7,
+    continuation=(30.0, 1.0),
+    adam_steps=600,
+    learning_rate=3e-4,
+    coarse_steps=100,
+    fine_steps=60,
+)
 
 
 def siren(plan: LowpassPlan, dim: int, seed: int) -> INR:
     """An untrained SIREN of the plan's width and depth on plain coordinates."""
     return INR(Coordinates(dim), Siren(dim, plan.width, plan.depth, seed=seed))
+
+
+def _shares(total: int, count: int) -> list[int]:
+    """``total`` in ``count`` nearly equal parts, the larger ones first."""
+    return [total // count + (i < total % count) for i in range(count)] if count else []
 
 
 def good_size(n: int) -> int:

@@ -91,7 +91,8 @@ def recover_lowpass(
     plan : LowpassPlan, optional
         Numbers for whatever is left out.
     noise_std : float, default 0
-        Standard deviation per real component of noise to add to the samples.
+        Standard deviation per real component of noise to add to the samples. With noise, training stops once
+        the residual is down to the noise (discrepancy principle): the continuation goes from strong to weak.
     amplitude : float, optional
         Samples are divided by it during training, so that strengths and learning rates refer to images of
         values about 1; the recovered image is in the samples' unit. 1 changes nothing; None takes the
@@ -136,6 +137,7 @@ def recover_lowpass(
         scaled_samples(noisy, 1.0 / unit),
         regularizer=regularizer or plan.regularizer(),
         stages=stages,
+        target_residual=_discrepancy(noisy),
         time_limit=time_limit,
         dtype=dtype,
         device=device,
@@ -152,3 +154,11 @@ def _positive(amplitude: float) -> float:
     if not (np.isfinite(amplitude) and amplitude > 0):
         raise ValueError(f"amplitude must be a positive number or None, got {amplitude!r}")
     return float(amplitude)
+
+
+def _discrepancy(samples: FourierSamples) -> float | None:
+    """The expected ``|noise| / |y|``; None for exact samples."""
+    norm = float(np.linalg.norm(samples.values))
+    if not samples.noise_std or not norm:
+        return None
+    return samples.noise_std * float(np.sqrt(2 * samples.values.size)) / norm

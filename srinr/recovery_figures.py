@@ -87,9 +87,10 @@ def _panel(
 
 def lowpass_convergence(history: History) -> Figure:
     """Objective (relative to the first) and relative residual of a training, over the steps."""
-    first = float(history.objective[0]) or 1.0
+    finite = np.isfinite(history.objective) & (history.objective > 0)  # a failed training may have none
+    first = float(history.objective[finite][0]) if finite.any() else 1.0
     curves = {
-        "objective / first objective": (history.step, history.objective / first),
+        "objective / first objective": (history.step, np.where(finite, history.objective, np.nan) / first),
         "residual |Af - y| / |y|": (history.step, history.data_residual),
     }
     return show_convergence(curves, ylabel="relative value")

@@ -117,7 +117,11 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, np.generic):
         return plain(value.item())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)  # e.g. the name of a float type
 
 
 def load_report(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,12 @@ from srinr.progress import progress_bar
 from srinr.regularizers import Regularizer, WeightDecay
 from srinr.samples import FourierSamples
 from srinr.stages import Stage, Validation, coarse_to_fine
-from srinr.status import OutOfMemoryError, Status
+from srinr.status import OutOfMemoryError, SrinrError, Status
 from srinr.training_run import TrainingRun
 
 __all__ = ["FitResult", "FitState", "History", "Stage", "Validation", "coarse_to_fine", "fit"]
+
+logger = logging.getLogger(__name__)
 
 
 def fit(
@@ -87,7 +90,8 @@ def fit(
         Called with a :class:`FitState` at every evaluation; returning True stops the training.
     checkpoint : path, optional
         Where the state is saved at intervals and at the end. When the file exists, training resumes from it,
-        with the same result as an uninterrupted run.
+        with the same result as an uninterrupted run. A save that fails later on (full disk) is logged and
+        noted in the result's message; the training goes on.
     checkpoint_seconds : float, default 30
         Seconds between saves.
     progress : bool, optional
@@ -146,8 +150,14 @@ def fit(
             f"out of memory in a training step on grid {run.grid.shape} ({error}); pass a memory_limit below "
             f"{memory_limit} bytes (now {run.chunk_size} points at a time), a smaller grid, or dtype=torch.float32"
         ) from error
-    save.now()
-    return run.result(status)
+    save.attempt()
+    result = run.result(status)
+    notes = [result.message]
+    if run.out_of_patience():
+        notes.append("the held-out error stopped falling; the parameters of its minimum are returned")
+    if save.failure is not None:
+        notes.append(f"the checkpoint could not be saved ({save.failure})")
+    return replace(result, message="; ".join(notes))
 
 
 @dataclass(frozen=True)
@@ -229,10 +239,20 @@ class _Saver:
 
     def __init__(self, run: TrainingRun, path: str | os.PathLike[str] | None, every: float) -> None:
         self.run, self.path, self.every, self.last = run, path, every, time.perf_counter()
+        self.failure: str | None = None
 
     def if_due(self) -> None:
         if self.path is not None and time.perf_counter() - self.last >= self.every:
+            self.attempt()
+
+    def attempt(self) -> None:
+        """Save; a disk that has filled up must not cost the training its result."""
+        try:
             self.now()
+            self.failure = None
+        except SrinrError as error:
+            self.failure, self.last = str(error), time.perf_counter()
+            logger.warning("checkpoint not saved: %s", error)
 
     def now(self) -> None:
         if self.path is not None:

@@ -730,6 +730,27 @@ def test_full_disk_during_training_keeps_the_earlier_checkpoint(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["run.ckpt"]
 
 
+def test_a_disk_that_fills_up_during_training_does_not_cost_the_result(tmp_path):
+    result = run_limited(
+        """
+        import resource, torch
+        torch.set_num_threads(1)
+        from test_training import checkpointed
+
+        def fill(state):
+            if state.step >= 12:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+        result = checkpointed("run.ckpt", fill)
+        print(result.message)
+        """,
+        tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "the checkpoint could not be saved (cannot write run.ckpt" in result.stdout
+    assert [p.name for p in tmp_path.iterdir()] == ["run.ckpt"], "the first save is still there"
+
+
 @pytest.mark.skipif(
     not Path("/proc/self/statm").exists(), reason="needs /proc to read the address space in use"
 )
