@@ -20,6 +20,7 @@ from scipy.ndimage import binary_dilation
 
 from srinr import (
     INR,
+    LBFGS,
     MLP,
     Adam,
     FitState,
@@ -48,7 +49,7 @@ class Choice(Enum):
 
 
 REGULARIZERS: dict[Choice, Regularizer] = {
-    Choice.TOTAL_VARIATION: TotalVariation(1e-5),
+    Choice.TOTAL_VARIATION: TotalVariation(2e-5),
     Choice.WEIGHT_DECAY: WeightDecay(1e-8),
 }
 
@@ -102,9 +103,9 @@ def main() -> None:
 
 
 def plan(share: float) -> tuple[Stage, ...]:
-    """Adam on 192, 256 and 512 points per axis, the regularizer weakening."""
-    rows = [(1200, 192, 10.0, 0.3), (1200, 256, 3.0, 0.3), (10_000 if share == 1.0 else 800, 512, 1.0, 0.03)]
-    return tuple(
+    """Adam on 192, 256 and 512 points per axis, the regularizer weakening; L-BFGS for the time that is left."""
+    rows = [(400, 192, 10.0, 0.3), (500, 256, 3.0, 0.3), (450, 512, 1.0, 0.03)]
+    adam = tuple(
         Stage(
             max(2, round(steps * share)),
             Adam(2e-3, CosineDecay(final, warmup=50)),
@@ -114,6 +115,7 @@ def plan(share: float) -> tuple[Stage, ...]:
         )
         for steps, n, factor, final in rows
     )
+    return (*adam, Stage(100_000 if share == 1.0 else 5, LBFGS(history=30), adam[-1].grid))
 
 
 def report(state: FitState) -> None:

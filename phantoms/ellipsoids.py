@@ -66,13 +66,19 @@ def shepp_logan_3d(variant: SheppLoganVariant = SheppLoganVariant.TOFT) -> Phant
     """The 3-D Shepp-Logan head: 12 ellipsoids.
 
     The corrected Kak-Slaney list of ImagePhantoms.jl. With ``ORIGINAL`` the amplitudes are those of that list;
-    ``MATLAB`` lowers the skull from 2 to 1, ``TOFT`` also raises the inner contrasts tenfold, as in 2-D. Axis 0
-    is X, axis 1 is Y, axis 2 is Z; the cell [0, 1]^3 is the list's [-1, 1]^3.
+    ``MATLAB`` lowers the skull from 2 to 1, ``TOFT`` also raises the inner contrasts tenfold, as in 2-D.
+
+    The cell [0, 1]^3 is the list's [-1, 1]^3 with ``x_0 = (1 - Y) / 2``, ``x_1 = (X + 1) / 2``,
+    ``x_2 = (Z + 1) / 2``: a slice across axis 2 stands upright in ``imshow``, as :func:`shepp_logan` does. The
+    plane of the 2-D head is Z = -0.25, ``x_2 = 0.375``.
 
     Examples
     --------
-    >>> shepp_logan_3d().image([[0.5, 0.5, 0.5]]).round(12).tolist()
-    [0.2]
+    The frontal ellipse, the brain at the back of the head, and the background beside it, in that plane:
+
+    >>> points = [[0.325, 0.5, 0.375], [0.65, 0.5, 0.375], [0.5, 0.95, 0.375]]
+    >>> shepp_logan_3d().image(points).round(12).tolist()
+    [0.3, 0.2, 0.0]
     """
     if not isinstance(variant, SheppLoganVariant):
         raise TypeError(f"variant must be a member of SheppLoganVariant, got {variant!r}")
@@ -80,4 +86,7 @@ def shepp_logan_3d(variant: SheppLoganVariant = SheppLoganVariant.TOFT) -> Phant
     skull, brain, dark, _, bright = variant.value
     amplitudes = [skull, brain, dark, dark, *[bright] * 6, 2 * bright, -2 * bright]
     rotations = [euler_rotation(phi) for phi in np.radians(table[:, 6])]
-    return ellipsoids((table[:, :3] + 1) / 2, table[:, 3:6] / 2, amplitudes, rotations)
+    # (X, Y, Z) -> (-Y, X, Z) is a quarter turn about Z: semi-axes X and Y change places, angles keep their sense.
+    x, y, z = table[:, :3].T
+    centers = np.column_stack([1 - y, x + 1, z + 1]) / 2
+    return ellipsoids(centers, table[:, [4, 3, 5]] / 2, amplitudes, rotations)

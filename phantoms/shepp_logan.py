@@ -46,8 +46,10 @@ def shepp_logan(
 ) -> Phantom:
     """The 2-D Shepp-Logan phantom.
 
-    Array axis 0 is X (to the right), axis 1 is Y (up). The table is nearly mirror symmetric and hides flips:
-    do not use it to test orientations.
+    The table's X (to the right) runs along columns and its Y (up) against rows: ``x_0 = (1 - Y) / 2``,
+    ``x_1 = (X + 1) / 2``. A raster shown with ``imshow`` (axis 0 downwards) stands upright, as in textbooks and
+    as ``skimage.data.shepp_logan_phantom()``: frontal ellipse at the top, the larger dark ellipse on the left.
+    The head is nearly mirror symmetric and hides left-right flips: do not use it to test orientations.
 
     Parameters
     ----------
@@ -58,8 +60,10 @@ def shepp_logan(
 
     Examples
     --------
-    >>> shepp_logan().image([[0.5, 0.5], [0.5, 0.05]]).round(12).tolist()
-    [0.2, 1.0]
+    The frontal ellipse, the skull at the chin, and the background beside the head:
+
+    >>> shepp_logan().image([[0.325, 0.5], [0.95, 0.5], [0.5, 0.95]]).round(12).tolist()
+    [0.3, 1.0, 0.0]
     """
     if not isinstance(variant, SheppLoganVariant):
         raise TypeError(f"variant must be a member of SheppLoganVariant, got {variant!r}")
@@ -67,5 +71,6 @@ def shepp_logan(
     for number, (amplitude, row) in enumerate(zip(variant.amplitudes, _ELLIPSES, strict=True), start=1):
         a, b, x, y, degrees = row
         y = ellipse_9_y if number == 9 else y
-        terms.append(ellipse([(x + 1) / 2, (y + 1) / 2], [a / 2, b / 2], math.radians(degrees), amplitude))
+        # (X, Y) -> (-Y, X) is a quarter turn: the semi-axes change places, the angle keeps its sense.
+        terms.append(ellipse([(1 - y) / 2, (x + 1) / 2], [b / 2, a / 2], math.radians(degrees), amplitude))
     return phantom_sum(terms)

@@ -89,7 +89,7 @@ def _inr(path: Path) -> dict[str, Any]:
 
 
 def _archive(path: Path) -> dict[str, Any]:
-    from srinr.cli_recover import holds_samples
+    from srinr.cli_inputs import holds_samples
     from srinr.samples import FourierSamples
 
     if not holds_samples(path):

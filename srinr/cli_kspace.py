@@ -22,8 +22,8 @@ from srinr.candidates import (
     siren_candidates,
 )
 from srinr.cli_errors import UsageError
+from srinr.cli_inputs import load_file, output_folder, progress, refuse, torch_dtype
 from srinr.cli_options import MapsKind, NetworkKind, RecoverOptions
-from srinr.cli_recover import load_file, output_folder, progress, refuse, torch_dtype
 from srinr.coil_maps import espirit_maps, estimate_coil_maps
 from srinr.domain import Grid
 from srinr.lowpass_plan import good_size

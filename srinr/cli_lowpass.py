@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from srinr.cli_errors import UsageError
+from srinr.cli_inputs import load_file, output_folder, progress, refuse, torch_dtype
 from srinr.cli_options import NetworkKind, Precision, RecoverOptions, RegularizerKind
-from srinr.cli_recover import load_file, output_folder, progress, refuse, torch_dtype
 from srinr.domain import ContinuousImage, Grid
 from srinr.inr import INR
 from srinr.lowpass_plan import (

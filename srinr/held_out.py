@@ -122,9 +122,7 @@ def _checked_mask(always_fit: ArrayLike | None, m: int) -> NDArray[np.bool_]:
         return np.zeros(m, dtype=bool)
     mask = np.asarray(always_fit)
     if mask.dtype != bool or mask.shape != (m,):
-        raise ValueError(
-            f"always_fit must be a boolean array of shape ({m},), got {mask.dtype} {mask.shape}"
-        )
+        raise ValueError(f"always_fit must be a boolean array of shape ({m},), got {mask.dtype} {mask.shape}")
     return mask.astype(np.bool_)
 
 

@@ -126,7 +126,9 @@ class CoilProblem:
         )
         n_steps = int(np.argmin(errors))
         logger.info("CG-SENSE, %s: held-out error %.4f at step %d", candidate.label, errors[n_steps], n_steps)
-        return SenseTrial(candidate, best.astype(np.complex128) * self.amplitude, n_steps, errors[n_steps], np.array(errors))
+        return SenseTrial(
+            candidate, best.astype(np.complex128) * self.amplitude, n_steps, errors[n_steps], np.array(errors)
+        )
 
     def inr_trial(self, candidate: InrCandidate, options: FitOptions, number: int) -> InrTrial:
         """Train the candidate; the parameters of the lowest held-out error are kept."""
