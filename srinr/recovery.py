@@ -117,7 +117,7 @@ def recover_lowpass(
     >>> plan = LowpassPlan(max_frequency=2, width=8, adam_steps=40, coarse_steps=20, fine_steps=20)
     >>> recovery = recover_lowpass(disc().fourier_samples(cutoff=4), plan=plan)
     >>> recovery.grid.shape, recovery.result.n_steps
-    ((16, 16), 80)
+    ((20, 20), 80)
     """
     plan = plan or LowpassPlan()
     if samples.values.ndim != 1 or not samples.is_integer:
