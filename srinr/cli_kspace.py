@@ -97,7 +97,7 @@ def _candidates(
     options: RecoverOptions, dim: int
 ) -> tuple[tuple[Candidate, ...], tuple[SenseCandidate, ...]]:
     """The first ``--trials`` candidates of the network, with what the options override in all of them."""
-    network = options.network or NetworkKind.SIREN
+    network = options.network or NetworkKind.MLP
     if network is NetworkKind.SHALLOW:
         refuse(options, ("depth",), "the shallow network has one hidden layer; use --network mlp or siren")
     n_trials = options.trials or 4

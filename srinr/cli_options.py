@@ -136,7 +136,7 @@ Trials = Annotated[
 Network = Annotated[
     NetworkKind | None,
     typer.Option(
-        rich_help_panel=_MODEL, show_default="shallow for phantoms, siren for k-space",
+        rich_help_panel=_MODEL, show_default="shallow for phantoms, mlp for k-space",
         help="One hidden ReLU layer; deep ReLU network; sine network on plain coordinates.",
     ),
 ]  # fmt: skip

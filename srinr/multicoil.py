@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from srinr.amplitude import scaled_samples
 from srinr.baselines.zero_filled import zero_filled_sense
-from srinr.candidates import InrCandidate, SenseCandidate, sense_candidates, siren_candidates
+from srinr.candidates import InrCandidate, SenseCandidate, feature_candidates, sense_candidates
 from srinr.coil_maps import CoilMaps, espirit_maps
 from srinr.domain import Grid
 from srinr.held_out import HeldOutSplit
@@ -109,7 +109,7 @@ def recover_multicoil(
     estimate : callable
         ``espirit_maps`` or ``estimate_coil_maps``, or a function of your own.
     inr_candidates, sense : sequences of equal length, optional
-        What is tried; by default the first four of :func:`~srinr.candidates.siren_candidates` and of
+        What is tried; by default the first four of :func:`~srinr.candidates.feature_candidates` and of
         :func:`~srinr.candidates.sense_candidates`.
     choose, report : float
         Fractions of the positions held out, see :func:`~srinr.held_out.split_samples`.
@@ -164,7 +164,7 @@ def recover_multicoil(
 def _equally_many(
     inr_candidates: Sequence[InrCandidate] | None, sense: Sequence[SenseCandidate] | None, dim: int
 ) -> tuple[tuple[InrCandidate, ...], tuple[SenseCandidate, ...]]:
-    candidates = tuple(inr_candidates if inr_candidates is not None else siren_candidates(dim)[:4])
+    candidates = tuple(inr_candidates if inr_candidates is not None else feature_candidates(dim)[:4])
     baselines = tuple(sense if sense is not None else sense_candidates()[: len(candidates)])
     if not candidates or len(candidates) != len(baselines):
         raise ValueError(

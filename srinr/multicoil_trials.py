@@ -24,7 +24,7 @@ from srinr.operators.linear import LinearOperator
 from srinr.operators.mri import CoilSensitivity
 from srinr.readers import KSpace
 from srinr.samples import FourierSamples
-from srinr.stages import Validation
+from srinr.stages import Validation, without_half_precision
 from srinr.training import fit
 
 logger = logging.getLogger(__name__)
@@ -133,12 +133,15 @@ class CoilProblem:
     def inr_trial(self, candidate: InrCandidate, options: FitOptions, number: int) -> InrTrial:
         """Train the candidate; the parameters of the lowest held-out error are kept."""
         folder = options.checkpoints
+        stages = candidate.training.stages
+        if options.dtype != torch.float32:
+            stages = without_half_precision(stages)
         result = fit(
             candidate.inr(options.seed),
             self.operator(self.split.fit),
             self.split.fit,
             regularizer=candidate.training.regularizer,
-            stages=candidate.training.stages,
+            stages=stages,
             validation=Validation(self.operator(self.split.choose), self.split.choose, options.patience),
             time_limit=options.time_limit,
             dtype=options.dtype,

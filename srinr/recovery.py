@@ -22,7 +22,7 @@ from srinr.lowpass_plan import LowpassPlan
 from srinr.operators.fourier import FourierOperator
 from srinr.regularizers import Regularizer
 from srinr.samples import FourierSamples
-from srinr.stages import Stage
+from srinr.stages import Stage, without_half_precision
 from srinr.training import fit
 from srinr.trigonometric import TrigonometricPolynomial
 
@@ -127,7 +127,9 @@ def recover_lowpass(
         )
     noisy = samples.with_noise(noise_std, np.random.default_rng(seed)) if noise_std else samples
     grid = grid or plan.grid(samples)
-    stages = tuple(stages) if stages is not None else plan.stages(samples, grid)
+    if stages is None:
+        stages = plan.stages(samples, grid)
+        stages = stages if dtype == torch.float32 else without_half_precision(stages)
     start = inr or plan.inr(samples, seed)
     reference = zero_filled(noisy, real=not start.complex_output)
     unit = zero_filled_amplitude(noisy, grid) if amplitude is None else _positive(amplitude)
@@ -136,7 +138,7 @@ def recover_lowpass(
         FourierOperator(grid, samples.frequencies),
         scaled_samples(noisy, 1.0 / unit),
         regularizer=regularizer or plan.regularizer(),
-        stages=stages,
+        stages=tuple(stages),
         target_residual=_discrepancy(noisy),
         time_limit=time_limit,
         dtype=dtype,
@@ -147,7 +149,7 @@ def recover_lowpass(
         progress=progress,
     )
     result = replace(result, image=scale_output(result.image, unit)) if unit != 1.0 else result
-    return LowpassRecovery(noisy, grid, stages, unit, result, reference)
+    return LowpassRecovery(noisy, grid, tuple(stages), unit, result, reference)
 
 
 def _positive(amplitude: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -70,6 +70,11 @@ def coarse_to_fine(grid: Grid, stages: Sequence[tuple[int, int, Optimizer]]) -> 
         Stage(steps, optimizer, Grid(tuple(-(-n // divisor) for n in grid.shape)))
         for divisor, steps, optimizer in stages
     )
+
+
+def without_half_precision(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """The same stages with hidden layers in the precision of the weights, as float64 training needs."""
+    return tuple(replace(stage, hidden_dtype=None) for stage in stages)
 
 
 @dataclass(frozen=True)
