@@ -17,7 +17,7 @@ from collections.abc import Iterator
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _DEFAULT_TRIM, _DEFAULT_MMAP = 64 * 2**20, 32 * 2**20
 _KEEP = 2**31 - 1
-_depth = 0
+_depth, _active = 0, False
 
 
 @contextlib.contextmanager
@@ -32,17 +32,18 @@ def reuse_freed_memory() -> Iterator[bool]:
     ...     isinstance(active, bool)
     True
     """
-    global _depth
+    global _depth, _active
     library = _glibc()
     if library is None:
         yield False
         return
     if _depth == 0:
-        library.mallopt(_MMAP_THRESHOLD, _KEEP)
-        library.mallopt(_TRIM_THRESHOLD, _KEEP)
+        # Both are set whatever the other gives: mallopt returns 0 for a value that a version does not take.
+        taken = [library.mallopt(name, _KEEP) for name in (_MMAP_THRESHOLD, _TRIM_THRESHOLD)]
+        _active = all(taken)
     _depth += 1
     try:
-        yield True
+        yield _active
     finally:
         _depth -= 1
         if _depth == 0:

@@ -6,6 +6,8 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +112,7 @@ def _arrays(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as data:
             return {name: f"{data[name].dtype} {data[name].shape}" for name in data.files}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise FileFormatError(f"{path}: not an .npz archive of arrays, or damaged ({error})") from error
 
 

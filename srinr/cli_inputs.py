@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from srinr.cli_options import NormKind, Precision, RecoverOptions, ZerosKind
 from srinr.readers import FFTNorm, KSpace, Zeros, read_kspace
 from srinr.samples import FourierSamples
 from srinr.status import FileFormatError
+
+#: Limits of one command: coefficients of a phantom, points of a grid, parameters of a network.
+MAX_COEFFICIENTS, MAX_GRID_POINTS, MAX_PARAMETERS = 2**24, 2**26, 2**27
 
 _ZEROS = {ZerosKind.NOT_SAMPLED: Zeros.NOT_SAMPLED, ZerosKind.MEASURED: Zeros.MEASURED}
 _NORMS = {
@@ -80,6 +84,27 @@ def load_file(options: RecoverOptions) -> tuple[FourierSamples, KSpace | None, d
     return kspace.samples, kspace, {"file": _identity(path), **described}
 
 
+def check_size(what: str, size: float, limit: int, remedy: str) -> None:
+    """Refuse what could not fit into memory before hours or gigabytes are spent on it.
+
+    Raises
+    ------
+    UsageError
+        Naming the size, the limit and the remedy.
+    """
+    if size > limit:
+        raise UsageError(f"{size:.3g} {what} are more than the {limit:.3g} that the command takes; {remedy}")
+
+
+def check_grid(shape: tuple[int, ...], remedy: str) -> None:
+    """:func:`check_size` of a grid; one axis is too few for the pictures."""
+    if len(shape) < 2:
+        raise UsageError(
+            "the command recovers images in 2-D and 3-D; for 1-D use srinr.recovery or srinr.fit in Python"
+        )
+    check_size("grid points", math.prod(float(n) for n in shape), MAX_GRID_POINTS, remedy)
+
+
 def holds_samples(path: Path) -> bool:
     """Whether a file is an archive written by ``FourierSamples.save``, by the names of its arrays.
 
@@ -101,12 +126,14 @@ def _read(options: RecoverOptions, path: Path) -> KSpace:
     axes = tuple(name.strip() for name in (options.axes or "").split(","))
     kspace = read_kspace(
         path,
-        axes=axes if options.axes else ("y", "x"),
+        axes=axes if options.axes is not None else ("y", "x"),
         centered=bool(options.centered),
         zeros=_ZEROS[options.zeros or ZerosKind.MEASURED],
         norm=_NORMS[options.norm or NormKind.ORTHO],
         key=options.key,
     )
+    if path.suffix == ".npy":
+        refuse(options, ("key",), "a .npy file holds a single array without a name")
     if "slice" not in axes:
         refuse(options, ("slice_index",), "the axes name no slice")
         return kspace

@@ -22,7 +22,16 @@ from srinr.candidates import (
     siren_candidates,
 )
 from srinr.cli_errors import UsageError
-from srinr.cli_inputs import load_file, output_folder, progress, refuse, torch_dtype
+from srinr.cli_inputs import (
+    MAX_PARAMETERS,
+    check_grid,
+    check_size,
+    load_file,
+    output_folder,
+    progress,
+    refuse,
+    torch_dtype,
+)
 from srinr.cli_options import MapsKind, NetworkKind, RecoverOptions
 from srinr.coil_maps import espirit_maps, estimate_coil_maps
 from srinr.domain import Grid
@@ -58,6 +67,7 @@ def recover_file(options: RecoverOptions, console: Console, started: float) -> S
         kspace = KSpace(samples, _samples_grid(samples, options.grid))
     elif options.grid is not None:
         raise UsageError("--grid: the grid of a k-space file is that of its axes")
+    check_grid(kspace.grid.shape, "lower --grid, or give a smaller file")
     candidates, baselines = _candidates(options, samples.dim)
     settings = source | {
         "maps": (options.maps or MapsKind.ESPIRIT).value,
@@ -108,6 +118,9 @@ def _candidates(
         )
         sizes = _given(width=options.width, depth=options.depth)
         chosen.append(replace(candidate, training=training, **sizes))
+        n_features = chosen[-1].encoding.n_features if isinstance(chosen[-1], FeatureCandidate) else dim
+        size = chosen[-1].width * (n_features + (chosen[-1].depth - 2.0) * chosen[-1].width)
+        check_size("network parameters", size, MAX_PARAMETERS, "lower --width or --depth")
     return tuple(chosen), sense_candidates()[:n_trials]
 
 

@@ -12,7 +12,17 @@ from rich.console import Console
 from rich.table import Table
 
 from srinr.cli_errors import UsageError
-from srinr.cli_inputs import load_file, output_folder, progress, refuse, torch_dtype
+from srinr.cli_inputs import (
+    MAX_COEFFICIENTS,
+    MAX_PARAMETERS,
+    check_grid,
+    check_size,
+    load_file,
+    output_folder,
+    progress,
+    refuse,
+    torch_dtype,
+)
 from srinr.cli_options import NetworkKind, Precision, RecoverOptions, RegularizerKind
 from srinr.domain import ContinuousImage, Grid
 from srinr.inr import INR
@@ -45,6 +55,7 @@ def recover_phantom(options: RecoverOptions, console: Console, started: float) -
     phantom = phantom_by_name(options.target)
     refuse(options, _FILE_OPTIONS, f"for files only; {options.target} is a phantom")
     cutoff = options.cutoff or (32 if phantom.dim < 3 else 8)
+    check_size("coefficients", (2.0 * cutoff + 1) ** phantom.dim, MAX_COEFFICIENTS, "lower --cutoff")
     source = {"phantom": options.target, "cutoff": cutoff, "noise_std": options.noise_std or 0.0}
     samples = phantom.fourier_samples(cutoff)
     return _recover(options, console, started, samples, source, phantom, amplitude=1.0)
@@ -71,8 +82,12 @@ def _recover(
     truth: ContinuousImage | None,
     amplitude: float | None,
 ) -> Status:
+    # Before the network is built and the folder made: what cannot work must leave no trace.
+    largest = np.abs(samples.frequencies).max(axis=0)
+    check_grid(tuple(2 * int(k) + 2 for k in largest), "the frequencies reach too far")
     plan, inr, regularizer = _model(options, samples)
     grid = Grid(options.grid, dim=samples.dim) if options.grid else plan.grid(samples)
+    check_grid(grid.shape, "lower --grid, or --cutoff")
     settings = source | {
         "network": (options.network or NetworkKind.SHALLOW).value,
         "max_frequency": getattr(inr.encoding, "max_frequency", None),
@@ -125,6 +140,9 @@ def _model(options: RecoverOptions, samples: FourierSamples) -> tuple[LowpassPla
     if options.max_steps is not None:
         plan = plan.with_total_steps(options.max_steps)
     regularizer = _regularizer(options, plan, kind)
+    features = 2.0 * min(plan.max_frequency, samples.cutoff) + 1 if kind is not NetworkKind.SIREN else 2.0
+    size = plan.width * (features**samples.dim + (plan.depth - 2.0) * plan.width)
+    check_size("network parameters", size, MAX_PARAMETERS, "lower --width, --depth or --max-frequency")
     inr = (
         siren(plan, samples.dim, options.seed)
         if kind is NetworkKind.SIREN

@@ -201,7 +201,8 @@ PrecisionOption = Annotated[
 ]
 Device = Annotated[str, typer.Option(rich_help_panel=_TRAINING, help="Torch device, e.g. cuda.")]
 Threads = Annotated[
-    int | None, typer.Option(min=1, rich_help_panel=_TRAINING, show_default="torch's", help="CPU threads.")
+    int | None,
+    typer.Option(min=1, max=512, rich_help_panel=_TRAINING, show_default="torch's", help="CPU threads."),
 ]
 CheckpointEvery = Annotated[
     float, typer.Option(min=0.0, rich_help_panel=_TRAINING, help="Seconds between checkpoints.")

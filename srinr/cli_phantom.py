@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from srinr.cli_inputs import MAX_COEFFICIENTS, check_grid, check_size
 from srinr.domain import Grid
 from srinr.phantoms import PHANTOMS, phantom_by_name
 from srinr.plotting import save_figure, show_images, show_spectrum
@@ -32,6 +33,8 @@ def write_phantom(
     """Write ``phantom.png``, ``spectrum.png`` (2-D) and ``samples.npz``."""
     phantom = phantom_by_name(name)
     cutoff = cutoff or (32 if phantom.dim < 3 else 8)
+    check_size("coefficients", (2.0 * cutoff + 1) ** phantom.dim, MAX_COEFFICIENTS, "lower --cutoff")
+    check_grid((size or 1,) * phantom.dim, "lower --size")
     folder = output or Path("srinr-output") / f"phantom-{name}"
     names = ("samples.npz", "phantom.png") + (("spectrum.png",) if phantom.dim == 2 else ())
     existing = [file for file in names if (folder / file).exists()]

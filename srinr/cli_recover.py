@@ -39,7 +39,8 @@ def run_recover(options: RecoverOptions) -> None:
         Console(stderr=True).print(text, style="yellow", soft_wrap=True, highlight=False)
         raise typer.Exit(ExitCode.INTERRUPTED)
     if status is Status.TIME_LIMIT:
-        console.print("time limit reached: repeat the command with a higher --time-limit to go on from there")
+        text = "time limit reached: repeat the command with a higher --time-limit to go on from there"
+        console.print(text, soft_wrap=True, highlight=False)
 
 
 def _looks_like_file(target: str) -> bool:

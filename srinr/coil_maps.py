@@ -222,8 +222,8 @@ def espirit_maps(
     box = _calibration_box(samples, half_widths)
     if kernel_width < 1 or min(box.shape[1:]) < kernel_width:
         raise ValueError(
-            f"kernel_width = {kernel_width} does not fit the calibration box of shape {box.shape[1:]}; "
-            "lower it"
+            f"kernel_width = {kernel_width} does not fit the fully sampled center of shape "
+            f"{box.shape[1:]}; lower it, or use estimate_coil_maps (--maps low-resolution)"
         )
     projection = patch_projection(box, kernel_width, singular_threshold)
     matrices = local_matrices(projection, kernel_width, grid)

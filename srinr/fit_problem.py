@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import is_dataclass
 
 import numpy as np
 import torch
@@ -77,7 +78,9 @@ def fingerprint(
         digest.update(data.frequencies.tobytes())
         digest.update(data.values.tobytes())
     parts = [(type(part).__name__, part.spec()) for part in (inr.encoding, inr.network)]
-    settings = (type(regularizer).__name__, regularizer.strength, plan, str(dtype), inr.complex_output)
+    # A dataclass shows all its numbers; that of another kind may show its address, which changes.
+    penalty = repr(regularizer) if is_dataclass(regularizer) else type(regularizer).__name__
+    settings = (penalty, regularizer.strength, plan, str(dtype), inr.complex_output)
     digest.update(repr((parts, settings)).encode())
     return digest.hexdigest()
 

@@ -69,6 +69,13 @@ class LowpassPlan:
     init_gain: float = 1.0
     hidden_dtype: torch.dtype | None = None
 
+    def __post_init__(self) -> None:
+        if len(self.continuation) < 2:
+            raise ValueError(
+                "continuation needs at least two factors, one for the coarse and one for the fine grid; "
+                f"got {self.continuation!r}, use e.g. (1.0, 1.0) for a constant strength"
+            )
+
     def inr(self, samples: FourierSamples, seed: int) -> INR:
         """The untrained network on lattice features."""
         limit = max(1, min(self.max_frequency, math.ceil(samples.cutoff)))
@@ -111,6 +118,8 @@ class LowpassPlan:
         if max_steps < 0:
             raise ValueError(f"max_steps must be >= 0, got {max_steps}")
         total = self.adam_steps + self.coarse_steps + self.fine_steps
+        if total < 1:
+            raise ValueError("this plan has no steps whose proportion could be kept; give its stages some")
         coarse, fine = (max_steps * n // total for n in (self.coarse_steps, self.fine_steps))
         return replace(self, adam_steps=max_steps - coarse - fine, coarse_steps=coarse, fine_steps=fine)
 

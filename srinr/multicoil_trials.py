@@ -84,7 +84,7 @@ class CoilProblem:
     ) -> CoilProblem:
         """Split the samples, estimate maps from those to fit, normalize."""
         samples, grid = _with_coil_axis(kspace.samples), kspace.grid
-        box = calibration_box(samples, fully_sampled_box(samples))
+        box = _calibration(samples, sum(fractions))
         rng = np.random.default_rng(seed)
         split = split_samples(samples, rng, choose=fractions[0], report=fractions[1], always_fit=box)
         if maps is None:
@@ -92,6 +92,16 @@ class CoilProblem:
         if maps.maps.shape != (len(samples.values), *grid.shape):
             raise ValueError(
                 f"maps must have shape {(len(samples.values), *grid.shape)}, got {maps.maps.shape}"
+            )
+        if not maps.support.any():
+            raise ValueError(
+                "no pixel passes the threshold of the coil maps: the center of k-space shows no common image; check "
+                "axes, centering and slice, or estimate the maps otherwise (--maps low-resolution)"
+            )
+        if not (split.choose.values.any() and split.report.values.any()):
+            raise ValueError(
+                "all held-out samples are zero, so that no error relative to them exists; zeros probably stand for "
+                "positions that were not sampled (--zeros not-sampled)"
             )
         amplitude = zero_filled_amplitude(split.fit, grid)
         return cls(grid, replace(split, samples=scaled_samples(samples, 1.0 / amplitude)), maps, amplitude)
@@ -162,6 +172,16 @@ def _with_coil_axis(samples: FourierSamples) -> FourierSamples:
     if samples.values.ndim != 2:
         raise ValueError(f"expected values of shape (n_coils, m), one slice; got {samples.values.shape}")
     return samples
+
+
+def _calibration(samples: FourierSamples, held_out: float) -> NDArray[np.bool_]:
+    """Fully sampled center, less what would leave under twice the positions to hold out (all of it may be full)."""
+    half_widths = list(fully_sampled_box(samples))
+    box = calibration_box(samples, tuple(half_widths))
+    while (~box).sum() < 2 * held_out * samples.n_samples and max(half_widths) > 0:
+        half_widths[int(np.argmax(half_widths))] -= 1
+        box = calibration_box(samples, tuple(half_widths))
+    return box
 
 
 def _single_coil(grid: Grid) -> CoilMaps:

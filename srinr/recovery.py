@@ -120,7 +120,11 @@ def recover_lowpass(
     ((20, 20), 80)
     """
     plan = plan or LowpassPlan()
-    if samples.values.ndim != 1 or not samples.is_integer:
+    if not samples.is_integer:
+        raise ValueError(
+            "expected integer frequencies (cycles per field of view); drop the others with select()"
+        )
+    if samples.values.ndim != 1:
         raise ValueError(
             f"expected one value per integer frequency, got values of shape {samples.values.shape}; "
             "for coil data use recover_multicoil"

@@ -79,8 +79,8 @@ def open_run_folder(
     Raises
     ------
     FolderInUseError
-        The folder holds a finished run, an unfinished one with other settings, or files of these names
-        from elsewhere.
+        The folder holds a finished run, an unfinished one with other settings (that left a checkpoint), or
+        files of these names from elsewhere.
     WriteError
         The folder cannot be written.
     """
@@ -91,7 +91,9 @@ def open_run_folder(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise WriteError(f"cannot create the folder {folder}: {error.strerror or error}") from error
+        raise WriteError(
+            f"cannot create the folder {folder}: {error.strerror or error}; choose another folder"
+        ) from error
     write_report(folder / _REPORT, {"format": _FORMAT, "status": RUNNING, "settings": settings})
     return RunFolder(folder, settings, is_resumed)
 
@@ -159,6 +161,8 @@ def _is_unfinished(folder: Path, settings: dict[str, Any]) -> bool:
         report = load_report(folder)
     except FileFormatError as error:
         raise FolderInUseError(f"{error}; {remedy}") from error
+    if report["status"] == RUNNING and found == [_REPORT]:
+        return bool(report["settings"] == settings)  # stopped before the training: nothing would be lost
     if report["status"] not in _UNFINISHED:
         raise FolderInUseError(f"{folder} holds a finished run ({report['status']}); {remedy}")
     if report["settings"] != settings:

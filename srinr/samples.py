@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,7 @@ _READ_ERRORS = (
     NotImplementedError,
     RuntimeError,
     zipfile.BadZipFile,
+    zlib.error,
 )
 
 

@@ -46,6 +46,10 @@ class Stage:
             raise ValueError(f"max_steps must be >= 0, got {self.max_steps}")
         if not (math.isfinite(self.strength_factor) and self.strength_factor >= 0):
             raise ValueError(f"strength_factor must be a finite number >= 0, got {self.strength_factor!r}")
+        if self.hidden_dtype not in (None, torch.bfloat16, torch.float16):
+            raise ValueError(
+                f"hidden_dtype must be torch.bfloat16 or torch.float16, or None, got {self.hidden_dtype!r}"
+            )
 
 
 def coarse_to_fine(grid: Grid, stages: Sequence[tuple[int, int, Optimizer]]) -> tuple[Stage, ...]:

@@ -226,6 +226,7 @@ def _reached(run: TrainingRun, limits: _Limits, row: dict[str, float]) -> Status
     if not np.isfinite(row["objective"]):
         return Status.NONFINITE
     if limits.target_residual is not None and row["data_residual"] < limits.target_residual:
+        run.keep_current()  # the lowest objective may be that of a step with a larger residual
         return Status.CONVERGED
     if run.out_of_patience():
         return Status.CONVERGED

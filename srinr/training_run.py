@@ -142,6 +142,12 @@ class TrainingRun:
             self.best_value, self.best_row, self.since_best = value, len(self.rows) - 1, 0
             self.best = [p.detach().clone() for p in self.inr.parameters()]
 
+    def keep_current(self) -> None:
+        """Return the present parameters, those of the last row, unless held-out data choose others."""
+        if self.validation is None:
+            self.best_value, self.best_row = self.rows[-1]["objective"], len(self.rows) - 1
+            self.best = [p.detach().clone() for p in self.inr.parameters()]
+
     def out_of_patience(self) -> bool:
         patience = self.validation.patience if self.validation is not None else None
         return patience is not None and self.since_best >= patience

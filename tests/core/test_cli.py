@@ -289,9 +289,12 @@ def test_a_folder_tells_finished_unfinished_and_foreign_content_apart(tmp_path):
     assert not folder.is_resumed
     assert load_report(tmp_path / "a")["status"] == "RUNNING"
     assert open_run_folder(tmp_path / "a", settings).is_resumed
+    assert not open_run_folder(tmp_path / "a", settings | {"cutoff": 9}).is_resumed, "nothing is lost"
+    folder = open_run_folder(tmp_path / "a", settings)
+    folder.checkpoint.write_text("x")
+    assert open_run_folder(tmp_path / "a", settings).is_resumed
     with pytest.raises(FolderInUseError, match=r"other settings \(cutoff\)"):
         open_run_folder(tmp_path / "a", settings | {"cutoff": 9})
-    folder.checkpoint.write_text("x")
     folder.finish(Status.USER_STOP, {"figures": {}})
     assert folder.checkpoint.exists()
     folder.finish(Status.MAX_STEPS, {"figures": {"psnr": np.float64(np.inf), "n": np.int64(3)}})
