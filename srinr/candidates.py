@@ -16,20 +16,22 @@ from srinr.inr import INR
 from srinr.networks.mlp import MLP
 from srinr.networks.siren import Siren
 from srinr.optimizers import Adam, CosineDecay
-from srinr.regularizers import Regularizer, WeightDecay
+from srinr.regularizers import Regularizer, TotalVariation, WeightDecay
 from srinr.stages import Stage
 
 
 @dataclass(frozen=True)
 class AdamPlan:
-    """Training of a candidate: Adam along a cosine, weight decay, stopped by held-out samples.
+    """Training of a candidate: Adam along a cosine, a regularizer, stopped by held-out samples.
 
     Parameters
     ----------
     max_steps, learning_rate, final_factor : int, float, float
         The rate falls from ``learning_rate`` to ``final_factor`` times that.
     strength : float
-        Of weight decay.
+        Of the regularizer.
+    regularizer_type : type
+        ``TotalVariation`` or ``WeightDecay``.
     hidden_dtype : torch.dtype, optional
         Precision of the hidden layers.
     """
@@ -38,6 +40,7 @@ class AdamPlan:
     learning_rate: float = 1e-3
     final_factor: float = 0.05
     strength: float = 0.0
+    regularizer_type: type[TotalVariation] | type[WeightDecay] = WeightDecay
     hidden_dtype: torch.dtype | None = None
 
     @property
@@ -48,8 +51,8 @@ class AdamPlan:
 
     @property
     def regularizer(self) -> Regularizer:
-        """Weight decay."""
-        return WeightDecay(self.strength)
+        """Total variation or weight decay."""
+        return self.regularizer_type(self.strength)
 
     def settings(self) -> dict[str, Any]:
         """Numbers for a report."""
@@ -58,6 +61,7 @@ class AdamPlan:
             "learning_rate": self.learning_rate,
             "final_factor": self.final_factor,
             "strength": self.strength,
+            "regularizer": self.regularizer_type.__name__,
             "hidden_dtype": str(self.hidden_dtype) if self.hidden_dtype is not None else None,
         }
 
@@ -98,7 +102,8 @@ class FeatureCandidate:
     def label(self) -> str:
         """A few words for tables."""
         n, top = len(self.encoding.frequencies), self.encoding.max_frequency
-        return f"ReLU {self.width} x {self.depth}, {n} frequencies up to {top:.3g}"
+        network = f"ReLU {self.width} x {self.depth}, {n} frequencies up to {top:.3g}"
+        return f"{network}, {self.training.regularizer_type.__name__} {self.training.strength:.3g}"
 
     def inr(self, seed: int) -> INR:
         """The untrained network."""
@@ -173,14 +178,14 @@ class SenseCandidate:
 
 def feature_candidates(dim: int = 2) -> tuple[FeatureCandidate, ...]:
     """ReLU networks on Fourier features, in the order in which they are tried."""
-    decayed = AdamPlan(learning_rate=2e-3, strength=1e-7, hidden_dtype=torch.bfloat16)
+    lattice = FourierFeatures.lattice(20, dim)
+    training = (
+        AdamPlan(600, 2e-3, strength=strength, regularizer_type=TotalVariation, hidden_dtype=torch.bfloat16)
+        for strength in (1e-5, 5e-6, 2e-5, 3e-6, 3e-5)
+    )
     return (
-        FeatureCandidate(FourierFeatures.lattice(20, dim)),
-        FeatureCandidate(FourierFeatures.lattice(20, dim), init_gain=1.0),
+        *(FeatureCandidate(lattice, training=plan) for plan in training),
         FeatureCandidate(FourierFeatures.lattice(30, dim)),
-        FeatureCandidate(FourierFeatures.lattice(20, dim), training=decayed),
-        FeatureCandidate(FourierFeatures.lattice(12, dim)),
-        FeatureCandidate(FourierFeatures.gaussian(256, 12.0, dim)),
     )
 
 
