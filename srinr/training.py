@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,6 +147,7 @@ def fit(
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
+        traceback.clear_frames(error.__traceback__)  # else the error keeps the large arrays of the step alive
         raise OutOfMemoryError(
             f"out of memory in a training step on grid {run.grid.shape} ({error}); pass a memory_limit below "
             f"{memory_limit} bytes (now {run.chunk_size} points at a time), a smaller grid, or dtype=torch.float32"

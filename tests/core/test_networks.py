@@ -85,15 +85,20 @@ def test_mlp_formula_and_initialization():
     w, b = ([p.detach() for p in part] for part in (network.weights, network.biases))
     expected = torch.relu(torch.relu(x @ w[0].T) @ w[1].T + b[0]) @ w[2].T + b[1]
     torch.testing.assert_close(network(x), expected)
-    assert float(w[1].abs().max()) <= math.sqrt(6 / 200)
-    assert float(w[1].abs().max()) > 0.99 * math.sqrt(6 / 200)
-    assert float(MLP(50, 200, 3, init_gain=1.0).weights[1].detach().abs().max()) <= 1 / math.sqrt(200)
+    assert float(w[1].abs().max()) <= 1 / math.sqrt(200)
+    assert float(w[1].abs().max()) > 0.99 / math.sqrt(200)
+    bound = math.sqrt(6 / 200)
+    assert 0.99 * bound < float(MLP(50, 200, 3, init_gain=6**0.5).weights[1].detach().abs().max()) <= bound
 
 
-def test_mlp_keeps_the_size_of_signals():
+def test_mlp_keeps_the_size_of_signals_with_the_larger_gain():
     x = torch.randn(200, 64, dtype=torch.float64)
-    spread = [float(MLP(64, 64, depth, seed=0)(x).std().detach()) for depth in (2, 8)]
-    assert spread[1] > 0.2 * spread[0]
+
+    def spread(depth, gain):
+        return float(MLP(64, 64, depth, seed=0, init_gain=gain)(x).std().detach())
+
+    assert spread(8, 6**0.5) > 0.2 * spread(2, 6**0.5)
+    assert spread(8, 1.0) < 0.2 * spread(2, 1.0), "with gain 1 a deep network starts almost constant"
 
 
 def test_siren_formula_and_initialization():
