@@ -38,7 +38,6 @@ def reuse_freed_memory() -> Iterator[bool]:
         yield False
         return
     if _depth == 0:
-        library.malloc_trim(0)  # what an earlier training could not return, e.g. after running out of memory
         # Both are set whatever the other gives: mallopt returns 0 for a value that a version does not take.
         taken = [library.mallopt(name, _KEEP) for name in (_MMAP_THRESHOLD, _TRIM_THRESHOLD)]
         _active = all(taken)

@@ -23,6 +23,7 @@ from srinr.operators.fourier import FourierOperator
 from srinr.regularizers import Regularizer
 from srinr.samples import FourierSamples
 from srinr.stages import Stage, without_half_precision
+from srinr.status import Status
 from srinr.training import fit
 from srinr.trigonometric import TrigonometricPolynomial
 
@@ -91,8 +92,9 @@ def recover_lowpass(
     plan : LowpassPlan, optional
         Numbers for whatever is left out.
     noise_std : float, default 0
-        Standard deviation per real component of noise to add to the samples. With noise, training stops once
-        the residual is down to the noise (discrepancy principle): the continuation goes from strong to weak.
+        Standard deviation per real component of noise to add to the samples. With noise, training stops after
+        the first stage (from the second on) that ends with a residual down to the noise: the continuation
+        goes from strong to weak (discrepancy principle).
     amplitude : float, optional
         Samples are divided by it during training, so that strengths and learning rates refer to images of
         values about 1; the recovered image is in the samples' unit. 1 changes nothing; None takes the
@@ -137,21 +139,24 @@ def recover_lowpass(
     start = inr or plan.inr(samples, seed)
     reference = zero_filled(noisy, real=not start.complex_output)
     unit = zero_filled_amplitude(noisy, grid) if amplitude is None else _positive(amplitude)
+    stop = _DiscrepancyStop(_discrepancy(noisy), callback)
     result = fit(
         start,
         FourierOperator(grid, samples.frequencies),
         scaled_samples(noisy, 1.0 / unit),
         regularizer=regularizer or plan.regularizer(),
         stages=tuple(stages),
-        target_residual=_discrepancy(noisy),
         time_limit=time_limit,
         dtype=dtype,
         device=device,
-        callback=callback,
+        callback=stop,
         checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
         progress=progress,
     )
+    if stop.at_noise:
+        message = "the residual is down to the noise; a weaker regularization would fit the noise"
+        result = replace(result, status=Status.CONVERGED, message=message)
     result = replace(result, image=scale_output(result.image, unit)) if unit != 1.0 else result
     return LowpassRecovery(noisy, grid, tuple(stages), unit, result, reference)
 
@@ -160,6 +165,27 @@ def _positive(amplitude: float) -> float:
     if not (np.isfinite(amplitude) and amplitude > 0):
         raise ValueError(f"amplitude must be a positive number or None, got {amplitude!r}")
     return float(amplitude)
+
+
+class _DiscrepancyStop:
+    """Callback that stops when a stage has ended at the noise level, and passes on to the caller's callback.
+
+    Within a stage the residual says nothing: early steps fit the data before the regularization has acted. The
+    first stage is a start only.
+    """
+
+    def __init__(self, target: float | None, callback: Callable[[FitState], bool | None] | None) -> None:
+        self.target, self.callback = target, callback
+        self.at_noise = False
+        self._stage, self._residual = 0, float("inf")
+
+    def __call__(self, state: FitState) -> bool:
+        if self.callback is not None and self.callback(state):
+            return True
+        ended = state.stage != self._stage and self._stage > 0
+        self.at_noise = self.target is not None and ended and self._residual <= self.target
+        self._stage, self._residual = state.stage, state.data_residual
+        return self.at_noise
 
 
 def _discrepancy(samples: FourierSamples) -> float | None:

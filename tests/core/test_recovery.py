@@ -368,3 +368,21 @@ def test_candidates_differ_and_are_as_many_as_those_of_cg_sense(make):
     assert len(set(described)) == len(described)
     assert all(candidate.inr(0).complex_output for candidate in candidates)
     assert len({str(candidate.settings()) for candidate in sense_candidates()}) == len(sense_candidates())
+
+
+def test_noisy_data_stop_at_the_noise_and_not_before_the_regularization_has_acted():
+    phantom = spline_blob()
+    samples = phantom.fourier_samples(cutoff=8).with_noise(2e-3, np.random.default_rng(0))
+    plan = LowpassPlan(
+        max_frequency=4, width=20, strength=1e-7, continuation=(1e4, 1e3, 10.0, 1.0), adam_steps=60,
+        coarse_steps=80, fine_steps=80,
+    )  # fmt: skip
+    recovery = recover_lowpass(samples, plan=plan)
+    assert recovery.result.status is Status.CONVERGED
+    assert "down to the noise" in recovery.result.message
+    assert 60 + 40 <= recovery.result.n_steps < 220, "after a stage of L-BFGS, before the weakest strength"
+    noise = samples.noise_std * np.sqrt(2 * samples.n_samples) / np.linalg.norm(samples.values)
+    assert 0.5 * noise < recovery.result.data_residual < 1.2 * noise
+    exact = recover_lowpass(phantom.fourier_samples(cutoff=8), plan=plan)
+    assert exact.result.status is Status.MAX_STEPS
+    assert exact.result.n_steps == 220
