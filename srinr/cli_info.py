@@ -135,6 +135,6 @@ def _print(title: str, rows: dict[str, Any]) -> None:
     for name, value in rows.items():
         text = f"{value:.6g}" if isinstance(value, float) else "" if value is None else str(value)
         table.add_row(name, text)
-    console = Console()
+    console = Console(markup=False)
     console.print(title, highlight=False, soft_wrap=True)
     console.print(table)

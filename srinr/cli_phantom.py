@@ -24,7 +24,7 @@ def list_phantoms() -> None:
     for name, make in PHANTOMS.items():
         summary = (make.__doc__ or "").strip().split("\n")[0].split("; see")[0].replace("``", "")
         table.add_row(name, str(make().dim), summary)
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def write_phantom(
@@ -57,7 +57,7 @@ def write_phantom(
         middles = [np.take(pixels, raster.shape[axis] // 2, axis=axis) for axis in range(phantom.dim)]
         figure = show_images(middles, titles=[f"{name}, $x_{axis}$ = 1/2" for axis in range(phantom.dim)])
     save_figure(figure, folder / "phantom.png")
-    console = Console()
+    console = Console(markup=False)
     for file, what in zip(names, (f"{samples.n_samples} coefficients up to {cutoff}", "picture", "spectrum"),
                           strict=False):  # fmt: skip
         console.print(f"{what}: {folder / file}", highlight=False, soft_wrap=True)

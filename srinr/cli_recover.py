@@ -20,7 +20,7 @@ def run_recover(options: RecoverOptions) -> None:
     from srinr import cli_kspace, cli_lowpass
     from srinr.phantoms import PHANTOMS
 
-    console = Console(quiet=options.quiet)
+    console = Console(quiet=options.quiet, markup=False)
     _set_up(options)
     started = time.perf_counter()
     if options.target in PHANTOMS or not _looks_like_file(options.target):
