@@ -7,17 +7,17 @@ coefficients for the prediction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from torch.utils.checkpoint import checkpoint
 
 from srinr.domain import Grid
 from srinr.inr import INR
 from srinr.networks.shallow import ShallowReLU
+from srinr.neurons import image_and_means, neuron_samples, shallow, small_chunk
 from srinr.operators.linear import LinearOperator
 
 
@@ -145,8 +145,8 @@ class FourierWeightDecay:
         self, inr: INR, operator: LinearOperator, grid: Grid, chunk_size: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The prediction is the combination of the neurons' samples: no second transform."""
-        outer = _shallow(inr).outer
-        samples = self._neuron_samples(inr, operator, grid, chunk_size)
+        outer = shallow(inr).outer
+        samples = neuron_samples(inr, operator, grid, chunk_size)
         real = torch.view_as_real(samples) if samples.is_complex() else samples
         flat = real.reshape(len(real), -1)
         prediction = (outer @ flat).reshape(len(outer), *real.shape[1:])
@@ -157,18 +157,8 @@ class FourierWeightDecay:
 
     def weighting(self, inr: INR, operator: LinearOperator, grid: Grid) -> torch.Tensor | None:
         """Norms of the neurons' samples."""
-        samples = self._neuron_samples(inr, operator, grid, _weighting_chunk(inr, grid))
+        samples = neuron_samples(inr, operator, grid, small_chunk(inr, grid))
         return samples.flatten(1).abs().square().sum(dim=1).sqrt()
-
-    @staticmethod
-    def _neuron_samples(inr: INR, operator: LinearOperator, grid: Grid, chunk_size: int) -> torch.Tensor:
-        network = _shallow(inr)
-
-        def samples(weight: torch.Tensor) -> torch.Tensor:
-            hidden = torch.relu(inr.encoding.linear_on_grid(weight, grid))
-            return operator.forward(hidden.reshape(len(weight), *grid.shape))
-
-        return torch.cat(list(_over_neurons(samples, network.inner, grid, chunk_size)))
 
 
 @dataclass(frozen=True)
@@ -192,14 +182,13 @@ class IntegralWeightDecay:
         self, inr: INR, operator: LinearOperator, grid: Grid, chunk_size: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """One pass over the hidden images gives the summed image and the means."""
-        network = _shallow(inr)
-        image, means = _image_and_means(inr, network, grid, chunk_size)
+        image, means = image_and_means(inr, grid, chunk_size)
         prediction = operator.forward(image.reshape(grid.shape))
-        return prediction, 0.5 * (network.outer.square().sum() + means.square().sum())
+        return prediction, 0.5 * (shallow(inr).outer.square().sum() + means.square().sum())
 
     def weighting(self, inr: INR, operator: LinearOperator, grid: Grid) -> torch.Tensor | None:
         """Means of the neurons."""
-        return _image_and_means(inr, _shallow(inr), grid, _weighting_chunk(inr, grid))[1]
+        return image_and_means(inr, grid, small_chunk(inr, grid))[1]
 
 
 class CustomWeightDecay:
@@ -252,13 +241,13 @@ class CustomWeightDecay:
         self, inr: INR, operator: LinearOperator, grid: Grid, chunk_size: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Prediction from the summed image, R from the user's weighting."""
-        network = _shallow(inr)
+        network = shallow(inr)
         prediction = operator.forward(inr.pixels(grid, chunk_size=chunk_size))
         return prediction, 0.5 * (network.outer.square().sum() + self._rho(network.inner).square().sum())
 
     def weighting(self, inr: INR, operator: LinearOperator, grid: Grid) -> torch.Tensor | None:
         """The user's weighting."""
-        return self._rho(_shallow(inr).inner)
+        return self._rho(shallow(inr).inner)
 
 
 def _check_strength(strength: float) -> None:
@@ -285,54 +274,3 @@ def _check_admissible(rho: Callable[[torch.Tensor], torch.Tensor], n_features: i
             raise ValueError(
                 f"rho must be positively homogeneous, rho(c w) = c rho(w); at c = {factor} it is off by {error:.2g}"
             )
-
-
-def _shallow(inr: INR) -> ShallowReLU:
-    if not isinstance(inr.network, ShallowReLU):
-        raise ValueError(
-            f"this weighting is defined for one hidden ReLU layer (ShallowReLU), got {type(inr.network).__name__}; "
-            "use WeightDecay"
-        )
-    return inr.network
-
-
-def _weighting_chunk(inr: INR, grid: Grid) -> int:
-    """Points times the width whose hidden images take at most 64 MB: ``fit`` asks when memory may be short."""
-    return max(1, min(grid.n_points, 2**23 // _shallow(inr).width))
-
-
-def _over_neurons(
-    function: Callable[..., torch.Tensor], weight: torch.Tensor, grid: Grid, chunk_size: int
-) -> Iterator[torch.Tensor]:
-    """Apply a function to blocks of neurons; with several blocks, the backward pass recomputes them."""
-    # chunk_size counts points times the whole width; a block of neurons holds as many numbers.
-    size = max(1, chunk_size * len(weight) // grid.n_points)
-    if size >= len(weight):
-        yield function(weight)
-        return
-    for start in range(0, len(weight), size):
-        yield checkpoint(function, weight[start : start + size], use_reentrant=False)
-
-
-def _image_and_means(
-    inr: INR, network: ShallowReLU, grid: Grid, chunk_size: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The image (n_points,) and the mean of each neuron (P,), from one evaluation of the hidden images."""
-    size = max(1, chunk_size * network.width // grid.n_points)
-
-    def block(weight: torch.Tensor, outer: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        hidden = torch.relu(inr.encoding.linear_on_grid(weight, grid))
-        return outer @ hidden, hidden.mean(dim=1)
-
-    if size >= network.width:
-        image, means = block(network.inner, network.outer)
-    else:
-        # Summed as they come: the parts of the image together would take more memory the smaller the blocks.
-        image, parts = torch.zeros((), dtype=network.outer.dtype, device=network.outer.device), []
-        for i in range(0, network.width, size):
-            inner, outer = network.inner[i : i + size], network.outer[:, i : i + size]
-            part, mean = checkpoint(block, inner, outer, use_reentrant=False)
-            image = image + part
-            parts.append(mean)
-        means = torch.cat(parts)
-    return (torch.complex(image[0], image[1]) if inr.complex_output else image[0]), means

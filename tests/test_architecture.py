@@ -27,6 +27,7 @@ LAYERS = (
     ("srinr.operators", "srinr.encodings", "srinr.phantoms", "srinr.readers", "srinr.coil_maps"),
     ("srinr.networks", "srinr.dictionary"),
     ("srinr.inr", "srinr.baselines", "srinr.held_out"),
+    ("srinr.neurons",),
     ("srinr.regularizers", "srinr.optimizers", "srinr.checkpoint"),
     ("srinr.stages", "srinr.fit_problem", "srinr.fit_result", "srinr.training_run", "srinr.training"),
     ("srinr.analysis", "srinr.solvers", "srinr.amplitude"),
