@@ -1,4 +1,4 @@
-"""Reuse of freed memory during CPU training.
+"""Memory: reuse of what was freed during CPU training, and errors that say what to lower.
 
 A training step allocates and frees the same large arrays again and again. The C library hands each of them
 back to the operating system at once, and asks for fresh zeroed pages at the next step: with hidden images of
@@ -11,6 +11,10 @@ import contextlib
 import ctypes
 import sys
 from collections.abc import Iterator
+
+import torch
+
+from srinr.status import OutOfMemoryError
 
 # Parameters of glibc's mallopt(3). What is restored is where glibc's own adaptive rule ends up in a process
 # that frees large arrays; its rule itself cannot be switched on again.
@@ -62,3 +66,25 @@ def _glibc() -> ctypes.CDLL | None:
         return None
     library.malloc_trim.argtypes = [ctypes.c_size_t]
     return library
+
+
+class memory_hint:
+    """Turn an allocation failure into an error that says what to lower."""
+
+    def __init__(self, remedy: str) -> None:
+        self.remedy = remedy
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and is_out_of_memory(error):
+            raise OutOfMemoryError(f"out of memory ({error}); pass a {self.remedy}") from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception is an allocation failure of NumPy or torch, on CPU or GPU."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError)
+        and ("can't allocate memory" in str(error) or "not enough memory" in str(error))
+    )

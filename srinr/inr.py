@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch.utils.checkpoint import checkpoint
 
+from srinr.allocation import memory_hint
 from srinr.domain import Grid
 from srinr.encodings.base import Encoding
 from srinr.encodings.fourier_features import FourierFeatures
@@ -26,7 +27,7 @@ from srinr.networks.base import Network
 from srinr.networks.mlp import MLP
 from srinr.networks.shallow import ShallowReLU
 from srinr.networks.siren import Siren
-from srinr.status import FileFormatError, OutOfMemoryError, SrinrError
+from srinr.status import FileFormatError, SrinrError
 
 _ENCODINGS: dict[str, Any] = {"FourierFeatures": FourierFeatures, "Coordinates": Coordinates}
 _NETWORKS: dict[str, Any] = {"ShallowReLU": ShallowReLU, "MLP": MLP, "Siren": Siren}
@@ -179,7 +180,7 @@ class INR:
         n = self._points_at_a_time(chunk_size)
         reference = next(self.parameters())
         parts = [np.empty(0, dtype=np.complex128 if self.complex_output else np.float64)]
-        with torch.no_grad(), _memory_hint(f"chunk_size below {n}"):
+        with torch.no_grad(), memory_hint(f"chunk_size below {n}"):
             for start in range(0, len(x), n):
                 chunk = torch.from_numpy(np.array(x[start : start + n]))
                 parts.append(_to_numpy(self.values(chunk.to(reference))))
@@ -198,7 +199,7 @@ class INR:
             raise ValueError(f"the INR lives in dimension {self.dim}, the grid has shape {grid.shape}")
         n = self._points_at_a_time(chunk_size)
         step = max(1, n // (grid.n_points // grid.shape[0]))
-        with torch.no_grad(), _memory_hint(f"chunk_size below {n} (to on_grid)"):
+        with torch.no_grad(), memory_hint(f"chunk_size below {n} (to on_grid)"):
             parts = [
                 _to_numpy(self._rows(grid, (start, min(start + step, grid.shape[0]))))
                 for start in range(0, grid.shape[0], step)
@@ -258,28 +259,6 @@ class INR:
 
     def __repr__(self) -> str:
         return f"INR({self.encoding!r}, {type(self.network).__name__}, {self.n_parameters} parameters)"
-
-
-class _memory_hint:
-    """Turn an allocation failure into an error that says what to lower."""
-
-    def __init__(self, remedy: str) -> None:
-        self.remedy = remedy
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None and is_out_of_memory(error):
-            raise OutOfMemoryError(f"out of memory ({error}); pass a {self.remedy}") from error
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception is an allocation failure of NumPy or torch, on CPU or GPU."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError)
-        and ("can't allocate memory" in str(error) or "not enough memory" in str(error))
-    )
 
 
 def _to_numpy(values: torch.Tensor) -> NDArray[Any]:

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from srinr.allocation import reuse_freed_memory
+from srinr.allocation import is_out_of_memory, reuse_freed_memory
 from srinr.checkpoint import load_checkpoint, save_checkpoint
 from srinr.fit_result import FitResult, FitState, History
-from srinr.inr import INR, is_out_of_memory
+from srinr.inr import INR
 from srinr.interruption import DeferredInterrupt
 from srinr.operators.linear import LinearOperator
 from srinr.optimizers import Adam, Optimizer
