@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from srinr._version import __version__
 
 if TYPE_CHECKING:
+    from srinr.dictionary import NeuronDictionary
     from srinr.domain import ContinuousImage, Grid, half_plane, lowpass_frequencies
     from srinr.encodings.fourier_features import FourierFeatures
     from srinr.encodings.identity import Coordinates
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from srinr.stages import Stage, Validation, coarse_to_fine
     from srinr.status import SrinrError, Status
     from srinr.training import fit
+    from srinr.weightings import CustomWeighting, FourierWeighting, IntegralWeighting, StandardWeighting
 
 _HOME = {
     "ContinuousImage": "srinr.domain",
@@ -42,6 +44,11 @@ _HOME = {
     "half_plane": "srinr.domain",
     "lowpass_frequencies": "srinr.domain",
     "FourierSamples": "srinr.samples",
+    "NeuronDictionary": "srinr.dictionary",
+    "StandardWeighting": "srinr.weightings",
+    "FourierWeighting": "srinr.weightings",
+    "IntegralWeighting": "srinr.weightings",
+    "CustomWeighting": "srinr.weightings",
     "DiscreteMeasure": "srinr.measures",
     "Status": "srinr.status",
     "SrinrError": "srinr.status",
@@ -81,6 +88,7 @@ __all__ = [
     "ContinuousImage",
     "Coordinates",
     "CustomWeightDecay",
+    "CustomWeighting",
     "DiscreteMeasure",
     "FitResult",
     "FitState",
@@ -88,14 +96,18 @@ __all__ = [
     "FourierOperator",
     "FourierSamples",
     "FourierWeightDecay",
+    "FourierWeighting",
     "Grid",
     "IntegralWeightDecay",
+    "IntegralWeighting",
     "LinearOperator",
+    "NeuronDictionary",
     "SamplingMask",
     "ShallowReLU",
     "Siren",
     "SrinrError",
     "Stage",
+    "StandardWeighting",
     "Status",
     "TotalVariation",
     "Validation",

@@ -230,7 +230,7 @@ class CustomWeightDecay:
         _check_strength(strength)
         self._rho = rho
         self._strength = float(strength)
-        _check_admissible(rho, n_features, seed)
+        check_admissible(rho, n_features, seed)
 
     @property
     def strength(self) -> float:
@@ -255,7 +255,8 @@ def _check_strength(strength: float) -> None:
         raise ValueError(f"strength must be a finite number >= 0, got {strength!r}")
 
 
-def _check_admissible(rho: Callable[[torch.Tensor], torch.Tensor], n_features: int, seed: int) -> None:
+def check_admissible(rho: Callable[[torch.Tensor], torch.Tensor], n_features: int, seed: int) -> None:
+    """Refuse a weighting that is not positive, homogeneous or differentiable at random directions."""
     rng = np.random.default_rng(seed)
     w = torch.from_numpy(rng.standard_normal((64, n_features))).requires_grad_()
     values = rho(w)
