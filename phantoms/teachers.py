@@ -133,4 +133,6 @@ def random_teacher(
         amplitudes *= rng.choice([-1.0, 1.0], width)
     raw = RandomTeacher(DiscreteMeasure(atoms, amplitudes), max_frequency, dim)
     largest = np.abs(raw.on_grid(Grid(_SCALE_GRID[dim], dim=dim))).max()
+    if not largest > 0:
+        raise ValueError(f"the neurons drawn with seed {seed} vanish everywhere; choose another seed")
     return RandomTeacher(DiscreteMeasure(atoms, amplitudes / largest), max_frequency, dim)

@@ -7,20 +7,54 @@ if __name__ != "srinr.solvers":
     )
 
 from srinr.solvers.certificate import Certificate, Level, Witness
+from srinr.solvers.certify import certify
+from srinr.solvers.conversion import balanced_inr, problem_from_inr
+from srinr.solvers.dual_exchange import DualExchange
+from srinr.solvers.exchange import CertifyOptions
+from srinr.solvers.frank_wolfe import SlidingFrankWolfe
+from srinr.solvers.regularization_path import regularization_path
+from srinr.solvers.grid_basis_pursuit import GridBasisPursuit
 from srinr.solvers.problem import MeasureProblem
+from srinr.solvers.rigorous import prove_dual_bound
+from srinr.solvers.rigorous_bound import RigorousBound, rigorous_certificate
+from srinr.solvers.rigorous_cover import BoundStatus
+from srinr.solvers.rigorous_unique import UniquenessProof, prove_uniqueness
 from srinr.solvers.solution import Record, Solution, SolverFailure, SolverState, Tolerances
 from srinr.solvers.solve import solve, solve_batch
+from srinr.solvers.verify import Verification, verify_certificate
+from srinr.solvers.width_one import WidthOneRecovery, recover_width_one
+from srinr.solvers.width_one_certificate import total_variation_bound, width_one_certificate
 
 __all__ = [
+    "BoundStatus",
     "Certificate",
+    "CertifyOptions",
+    "DualExchange",
+    "GridBasisPursuit",
     "Level",
     "MeasureProblem",
     "Record",
+    "RigorousBound",
+    "SlidingFrankWolfe",
     "Solution",
     "SolverFailure",
     "SolverState",
     "Tolerances",
+    "UniquenessProof",
+    "Verification",
+    "WidthOneRecovery",
     "Witness",
+    "balanced_inr",
+    "certify",
+    "problem_from_inr",
+    "prove_dual_bound",
+    "prove_uniqueness",
+    "recover_width_one",
+    "regularization_path",
+    "rigorous_certificate",
     "solve",
     "solve_batch",
+    "total_variation_bound",
+    "verify_certificate",
+    "width_one_certificate",
 ]

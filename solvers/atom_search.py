@@ -77,6 +77,7 @@ def search_atoms(
     search: AtomSearch | None = None,
     *,
     extra_starts: Vector | None = None,
+    one_sided: bool = False,
 ) -> Peaks:
     """Local maxima of ``|eta| / rho`` from fresh random starts and the given ones.
 
@@ -92,6 +93,8 @@ def search_atoms(
         Size of the search.
     extra_starts : array, shape (E, D), optional
         Further starts, e.g. the support and earlier peaks; they are climbed to the end.
+    one_sided : bool, default False
+        Maximize ``eta / rho`` instead of its absolute value.
 
     Returns
     -------
@@ -115,11 +118,11 @@ def search_atoms(
     w = _normalized(torch.from_numpy(starts).to(torch.float32))
     if isinstance(dictionary, NeuronDictionary):
         w = w.to(dictionary.device)
-    w, sign = _better_hemisphere(dictionary, weighting, dual, w)
+    w, sign = _better_hemisphere(dictionary, weighting, dual, w, one_sided)
     w = _climb(dictionary, weighting, dual, w, sign, size, n_fresh)
     atoms = _normalized(w.to(torch.float64))
     ratios = ratio_and_gradient(dictionary, weighting, dual, atoms)[0].cpu().numpy()
-    return _distinct(atoms.cpu().numpy(), ratios)
+    return _distinct(atoms.cpu().numpy(), np.maximum(ratios, 0.0) if one_sided else ratios)
 
 
 def ratios(dictionary: Dictionary, weighting: Weighting, dual: Vector, atoms: Vector) -> Vector:
@@ -166,15 +169,16 @@ def _normalized(w: torch.Tensor) -> torch.Tensor:
 
 
 def _better_hemisphere(
-    dictionary: Dictionary, weighting: Weighting, dual: Vector, w: torch.Tensor
+    dictionary: Dictionary, weighting: Weighting, dual: Vector, w: torch.Tensor, one_sided: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each pair ``{w, -w}`` the one with the larger ratio, and the sign of its ratio."""
+    """Of each pair ``{w, -w}`` the one with the larger ratio, and the sign of its ratio (1 when one-sided)."""
     here = ratio_and_gradient(dictionary, weighting, dual, w)[0]
     there = ratio_and_gradient(dictionary, weighting, dual, -w)[0]
-    flip = there.abs() > here.abs()
+    flip = there > here if one_sided else there.abs() > here.abs()
     chosen = torch.where(flip[:, None], -w, w)
     value = torch.where(flip, there, here)
-    return chosen, torch.where(value < 0, -1.0, 1.0).to(w.dtype)
+    negative = (value < 0) & (not one_sided)
+    return chosen, torch.where(negative, -1.0, 1.0).to(w.dtype)
 
 
 def _climb(

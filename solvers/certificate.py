@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srinr.measures import DiscreteMeasure
+from srinr.status import Status
 
 Vector = NDArray[np.float64]
 
@@ -85,6 +86,9 @@ class Certificate:
         Of the search.
     witness : Witness or None
         For REFUTED.
+    status : Status
+        How the computation ended: CONVERGED with a verdict, else why there is none (time limit, user, infeasible
+        measure, stalled).
     message : str
         Details, for reading.
     seconds : float
@@ -105,6 +109,7 @@ class Certificate:
     domain: str = ""
     seed: int = 0
     witness: Witness | None = None
+    status: Status = Status.CONVERGED
     message: str = ""
     seconds: float = 0.0
 

@@ -74,7 +74,9 @@ class MeasureProblem:
                 f"{real.n_samples}; build the dictionary from samples.frequencies"
             )
         scale = float(np.linalg.norm(self.samples.values))
-        if real.asymmetry(self.samples.values) > _HERMITIAN_TOL * scale:
+        # Noise need not be Hermitian: the data keep the part of it that is.
+        noise = 5.0 * self.samples.noise_std * np.sqrt(2 * self.samples.n_samples)
+        if real.asymmetry(self.samples.values) > _HERMITIAN_TOL * scale + noise:
             raise ValueError(
                 "samples are not those of a real image: values at k and -k must be conjugate; "
                 "the theory of measures of neurons is about real images"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from srinr.domain import ContinuousImage, Grid, half_plane, lowpass_frequencies
     from srinr.encodings.fourier_features import FourierFeatures
     from srinr.encodings.identity import Coordinates
+    from srinr.exact_dictionary import ExactDictionary
     from srinr.fit_result import FitResult, FitState
     from srinr.inr import INR, inr_from_measure, measure_from_inr
     from srinr.measures import DiscreteMeasure
@@ -45,6 +46,7 @@ _HOME = {
     "lowpass_frequencies": "srinr.domain",
     "FourierSamples": "srinr.samples",
     "NeuronDictionary": "srinr.dictionary",
+    "ExactDictionary": "srinr.exact_dictionary",
     "StandardWeighting": "srinr.weightings",
     "FourierWeighting": "srinr.weightings",
     "IntegralWeighting": "srinr.weightings",
@@ -90,6 +92,7 @@ __all__ = [
     "CustomWeightDecay",
     "CustomWeighting",
     "DiscreteMeasure",
+    "ExactDictionary",
     "FitResult",
     "FitState",
     "FourierFeatures",

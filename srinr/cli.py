@@ -10,6 +10,8 @@ import typer
 
 from srinr import cli_options as option
 from srinr._version import __version__
+from srinr.cli_certify import certify
+from srinr.cli_certify_options import CERTIFY_EPILOG
 from srinr.cli_errors import EXIT_CODE_HELP, exit_codes
 
 _EXAMPLES = """
@@ -22,6 +24,8 @@ srinr recover dots --cutoff 48 --noise-std 1e-4 --output runs/dots
 srinr recover kspace.npy --axes coil,y,x --centered --zeros not-sampled --norm ortho
 
 srinr phantom brain --cutoff 64
+
+srinr certify --random 2 --cutoff 10
 
 srinr info srinr-output/shepp_logan
 """
@@ -139,6 +143,9 @@ def phantom(
             list_phantoms()
         else:
             write_phantom(name, cutoff, size, output, overwrite)
+
+
+app.command(epilog=CERTIFY_EPILOG)(certify)
 
 
 @app.command(epilog=EXIT_CODE_HELP)

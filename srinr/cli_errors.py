@@ -25,6 +25,8 @@ class ExitCode(IntEnum):
     INPUT = 3
     NUMERICAL = 4
     OUTPUT = 5
+    REFUTED = 6
+    UNDECIDED = 7
     INTERRUPTED = 130
 
 

@@ -1,4 +1,4 @@
-"""Layout of image panels, used by the figures of :mod:`srinr.plotting`."""
+"""Layout of panels, used by the figures of :mod:`srinr.plotting` and its neighbors."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 Part = Callable[[NDArray[Any]], NDArray[Any]]
 
 _PANEL_INCHES = 3.0
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")
+_DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)))
 
 
 def real_panels(
@@ -93,3 +95,28 @@ def draw_panel(axis: Axes, panel: NDArray[np.float64], cmap: str, low: float, hi
 def common_bar(figure: Figure, axes: list[Axes], shown: ScalarMappable, label: str, extend: str) -> None:
     bar = figure.colorbar(shown, ax=axes, label=label, extend=extend, fraction=0.05, pad=0.02)
     bar.ax.tick_params(labelsize=8)
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Color and dashes of a curve: told apart in gray scale and by color-blind readers."""
+    return {"color": _COLORS[index % 5], "linestyle": _DASHES[(index + index // 5) % 5]}
+
+
+def curve_panels(
+    n: int, width: float, height: float, *, bar_width: float = 0.0, label_height: float = 0.0
+) -> tuple[Figure, list[Axes]]:
+    """A figure of ``n`` axes of a size in inches, three in a row; room for a color bar or a legend beside them."""
+    columns = min(3, n)
+    rows = -(-n // columns)
+    size = (width * columns + 0.8 + bar_width, (height + 0.35) * rows + 0.4 + label_height)
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, [figure.add_subplot(rows, columns, i + 1) for i in range(n)]
+
+
+def name_outer(axis: Axes, index: int, n: int, xlabel: str, ylabel: str) -> None:
+    """Labels on the outer ones of :func:`curve_panels` only."""
+    columns = min(3, n)
+    is_lowest, is_first = index + columns >= n, index % columns == 0
+    axis.tick_params(labelsize=8, labelbottom=is_lowest, labelleft=is_first)
+    axis.set_xlabel(xlabel if is_lowest else "", fontsize=9)
+    axis.set_ylabel(ylabel if is_first else "", fontsize=9)

@@ -69,11 +69,17 @@ class RealSamples:
         return 2 * len(self._kept) + len(self._zero)
 
     def pack(self, values: Array) -> Array:
-        """Complex samples (..., m) of real images to real vectors (..., n_real)."""
+        """Complex samples (..., m) to real vectors (..., n_real): of a pair, the part that a real image has.
+
+        The adjoint of :meth:`unpack`; an isometry on the samples of real images.
+        """
         tensor = torch.from_numpy(np.array(values)) if isinstance(values, np.ndarray) else values
         scale = torch.as_tensor(np.array(self._scale), dtype=tensor.real.dtype, device=tensor.device)
         kept = tensor[..., torch.as_tensor(np.array(self._kept), device=tensor.device)]
         zero = tensor[..., torch.as_tensor(np.array(self._zero), device=tensor.device)]
+        paired = torch.as_tensor(np.array(self._opposite), device=tensor.device)
+        mirror = tensor[..., paired.clamp_min(0)].conj()
+        kept = torch.where(paired >= 0, 0.5 * (kept + mirror), kept)
         imaginary = kept.imag if kept.is_complex() else torch.zeros_like(kept)
         packed = torch.cat([scale * kept.real, scale * imaginary, zero.real], dim=-1)
         return packed.numpy() if isinstance(values, np.ndarray) else packed
@@ -94,6 +100,6 @@ class RealSamples:
         return out.numpy() if isinstance(vector, np.ndarray) else out
 
     def asymmetry(self, values: NDArray[np.complex128]) -> float:
-        """How far samples are from those of a real image: the norm of what :meth:`pack` leaves out."""
+        """How far samples are from those of a real image: the norm of what :meth:`pack` averages away."""
         values = np.asarray(values, dtype=np.complex128)
         return float(np.linalg.norm(values - self.unpack(self.pack(values))))

@@ -16,7 +16,7 @@ from srinr.status import FileFormatError, SrinrError, Status, WriteError
 
 RUNNING = "RUNNING"
 _UNFINISHED = (RUNNING, Status.USER_STOP.name, Status.TIME_LIMIT.name)
-_FORMAT = "srinr-report-1"
+REPORT_FORMAT = "srinr-report-1"
 _REPORT = "report.json"
 _OUTPUTS = (_REPORT, "panel.png", "convergence.png", "inr.safetensors", "image.npz")
 _CHECKPOINTS = "checkpoint*.safetensors"
@@ -51,7 +51,7 @@ class RunFolder:
     def finish(self, status: Status, content: dict[str, Any]) -> None:
         """Write the report; remove the checkpoints unless the same command can take the run further."""
         entries = {
-            "format": _FORMAT,
+            "format": REPORT_FORMAT,
             "status": status.name,
             "message": status.message,
             "settings": self.settings,
@@ -94,7 +94,7 @@ def open_run_folder(
         raise WriteError(
             f"cannot create the folder {folder}: {error.strerror or error}; choose another folder"
         ) from error
-    write_report(folder / _REPORT, {"format": _FORMAT, "status": RUNNING, "settings": settings})
+    write_report(folder / _REPORT, {"format": REPORT_FORMAT, "status": RUNNING, "settings": settings})
     return RunFolder(folder, settings, is_resumed)
 
 
@@ -141,8 +141,8 @@ def load_report(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise FileFormatError(f"{file}: no such file; expected a report written by srinr recover") from error
     except (OSError, ValueError) as error:
         raise FileFormatError(f"{file}: not a report of srinr, or damaged ({error})") from error
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise FileFormatError(f"{file}: not a report of srinr (its format entry is not {_FORMAT!r})")
+    if not isinstance(content, dict) or content.get("format") != REPORT_FORMAT:
+        raise FileFormatError(f"{file}: not a report of srinr (its format entry is not {REPORT_FORMAT!r})")
     return content
 
 

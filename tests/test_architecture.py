@@ -26,7 +26,7 @@ LAYERS = (
      "srinr.espirit", "srinr.rectified", "srinr.parseval", "srinr.metrics"),
     ("srinr.operators", "srinr.encodings", "srinr.phantoms", "srinr.readers", "srinr.coil_maps"),
     ("srinr.real_samples", "srinr.networks"),
-    ("srinr.dictionary",),
+    ("srinr.dictionary", "srinr.exact_dictionary"),
     ("srinr.inr", "srinr.baselines", "srinr.held_out"),
     ("srinr.neurons",),
     ("srinr.regularizers", "srinr.optimizers", "srinr.checkpoint", "srinr.weightings"),
@@ -34,6 +34,7 @@ LAYERS = (
     ("srinr.analysis", "srinr.solvers", "srinr.amplitude"),
     ("srinr.candidates", "srinr.lowpass_plan", "srinr.recovery*", "srinr.multicoil*", "srinr.gradient_adjustment",
      "srinr.meta_learning", "srinr.tasks", "srinr.sweeps", "srinr.panels", "srinr.plotting",
+     "srinr.certificate_figures", "srinr.measure_figures",
      "srinr.report", "srinr.output_files", "srinr.run_folder"),
     ("srinr.cli", "srinr.cli_*", "srinr.__main__"),
 )  # fmt: skip
