@@ -12,9 +12,9 @@ from srinr.solvers.conversion import balanced_inr, problem_from_inr
 from srinr.solvers.dual_exchange import DualExchange
 from srinr.solvers.exchange import CertifyOptions
 from srinr.solvers.frank_wolfe import SlidingFrankWolfe
-from srinr.solvers.regularization_path import regularization_path
 from srinr.solvers.grid_basis_pursuit import GridBasisPursuit
 from srinr.solvers.problem import MeasureProblem
+from srinr.solvers.regularization_path import regularization_path
 from srinr.solvers.rigorous import prove_dual_bound
 from srinr.solvers.rigorous_bound import RigorousBound, rigorous_certificate
 from srinr.solvers.rigorous_cover import BoundStatus

@@ -13,10 +13,10 @@ from srinr.measures import DiscreteMeasure
 from srinr.solvers.atom_search import AtomSearch, search_atoms
 from srinr.solvers.closing import closing_dual, closing_options
 from srinr.solvers.exchange import CertifyOptions
+from srinr.solvers.least_distance import least_distance
 from srinr.solvers.polish import Polish, reduced_model
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.solution import SolverState, Tolerances
-from srinr.solvers.working_set import WorkingSet
 from srinr.status import Status
 from srinr.weightings import weights
 
@@ -32,6 +32,8 @@ _TRY_EVERY = 4
 _WORTH_CLOSING = 0.05
 #: Largest ratio with which a proximal step may grow.
 _POOR = 1.02
+#: Longest proximal step, in norms of the dual vector: shorter ones creep along nearly flat directions.
+_LONGEST = 1e4
 
 
 @dataclass(frozen=True)
@@ -212,22 +214,25 @@ def _next_length(length: float, dual: Vector, max_ratio: float) -> float:
     """Longer proximal steps where the constraints found describe the dual well."""
     if max_ratio > _POOR:
         return length
-    return min(1.5 * length, 100.0 * max(1.0, float(np.linalg.norm(dual))))
+    return min(1.5 * length, _LONGEST * max(1.0, float(np.linalg.norm(dual))))
 
 
 def _inner(
     problem: MeasureProblem, start: Vector, atoms: Vector, length: float
 ) -> tuple[Vector, DiscreteMeasure, NDArray[np.bool_]]:
     """Feasible dual vector closest to ``start``, the measure of its multipliers, and the atoms it uses."""
-    rows = WorkingSet(problem.dictionary, problem.weighting, start, np.zeros((len(start), 0)))
-    ones = np.ones(len(atoms))
-    rows.add(np.concatenate([atoms, atoms]), np.concatenate([ones, -ones]), np.zeros(2 * len(atoms)))
-    dual, program = rows.solve(0.0)
-    positive, negative = np.split(program.multipliers, 2)
     rho = weights(problem.weighting, problem.dictionary, atoms)
-    amplitudes = (positive - negative) / (length * rho)
-    active = amplitudes != 0
-    return dual, DiscreteMeasure(atoms[active], amplitudes[active]), active
+    rows = problem.dictionary.coefficients(atoms) / rho[:, None]
+    gram, values = rows @ rows.T, rows @ start
+    # Long steps end far from their start: in units of the step the program is well scaled.
+    unit = length * float(np.linalg.norm(problem.data))
+    bounds = np.concatenate([1.0 - values, 1.0 + values]) / unit
+    program = least_distance(np.block([[gram, -gram], [-gram, gram]]), bounds)
+    positive, negative = np.split(program.multipliers * unit, 2)
+    signed = positive - negative
+    active = signed != 0
+    dual = start - rows[active].T @ signed[active]
+    return dual, DiscreteMeasure(atoms[active], signed[active] / (length * rho[active])), active
 
 
 def _ratios(problem: MeasureProblem, dual: Vector, atoms: Vector) -> Vector:

@@ -41,23 +41,23 @@ class CertifyOptions:
         Fresh random starts of a large search; a verdict needs ``n_clean_rounds`` of them in a row.
     n_small_starts : int, default 256
         Of the searches while violations are still found.
-    n_clean_rounds : int, default 2
-        Large searches without a violation before the verdict.
+    n_clean_rounds : int, default 3
+        Large searches in a row, before the verdict, that find no violation and leave half the margin.
     tolerance : float, default 1e-4
         Largest excess of ``|eta| / rho`` over 1 that counts as none.
-    margin : float, default 0.05
+    margin : float, default 0.1
         Distance to 1 asked for away from the support; lowered when it cannot be had.
-    min_margin : float, default 2e-4
+    min_margin : float, default 3e-4
         Smallest margin asked for before none is.
     max_rounds : int, default 400
     """
 
     n_starts: int = 2048
     n_small_starts: int = 256
-    n_clean_rounds: int = 2
+    n_clean_rounds: int = 3
     tolerance: float = 1e-4
-    margin: float = 0.05
-    min_margin: float = 2e-4
+    margin: float = 0.1
+    min_margin: float = 3e-4
     max_rounds: int = 400
 
     def __post_init__(self) -> None:
@@ -173,8 +173,13 @@ def exchange(
             extra_starts=extra, one_sided=one_sided,
         )  # fmt: skip
         limits.report(index, f"max |eta|/rho {peaks.max_ratio:.5f}, {rows.n_rows} constraints")
+        excess, part = _excess(peaks, measure, equations.signs, margin)
+        # A search that eats up the margin is not clean: the next one would find more.
+        is_clean = (
+            peaks.max_ratio <= 1.0 + options.tolerance and excess.max(initial=0.0) <= 0.5 * margin + 1e-6
+        )
         # The first clean small search only leads to the large ones.
-        clean = clean + 1 if peaks.max_ratio <= 1.0 + options.tolerance else 0
+        clean = clean + 1 if is_clean else 0
         if clean > options.n_clean_rounds:
             return outcome(Ending.CLEAN)
         if limits.stop():
@@ -182,7 +187,7 @@ def exchange(
         if time.perf_counter() > limits.deadline:
             return outcome(Ending.TIME_LIMIT)
         pool = peaks.atoms[:128]
-        _add_violations(rows, peaks, measure, equations.signs, margin)
+        _add_violations(rows, peaks, excess, part)
         if rows.n_rows > _MAX_ROWS:
             rows.forget(keep_last=2 * _MAX_NEW_ROWS, slack=0.1, dual=dual)
         dual, margin, ray = _least_dual(rows, margin, options)
@@ -212,15 +217,21 @@ def clearance(atoms: Vector, signs: Vector, measure: DiscreteMeasure, support_si
     return np.minimum(1.0, 2.0 * (1.0 - nearest) / _NEAR)
 
 
-def _add_violations(
-    rows: WorkingSet, peaks: Peaks, measure: DiscreteMeasure, support_signs: Vector, margin: float
-) -> None:
+def _excess(
+    peaks: Peaks, measure: DiscreteMeasure, support_signs: Vector, margin: float
+) -> tuple[Vector, Vector]:
+    """By how much peaks violate the constraint with its margin, and the part of the margin asked of them."""
     signs = np.where(peaks.ratios < 0, -1.0, 1.0)
     part = clearance(peaks.atoms, signs, measure, support_signs)
-    excess = np.abs(peaks.ratios) - (1.0 - margin * part)
     # Directions at the support itself obey the equations.
-    violated = np.flatnonzero((excess > 1e-6) & (part > 1e-5))
+    excess = np.where(part > 1e-5, np.abs(peaks.ratios) - (1.0 - margin * part), 0.0)
+    return excess, part
+
+
+def _add_violations(rows: WorkingSet, peaks: Peaks, excess: Vector, part: Vector) -> None:
+    violated = np.flatnonzero(excess > 1e-6)
     chosen = violated[np.argsort(-excess[violated], kind="stable")][:_MAX_NEW_ROWS]
+    signs = np.where(peaks.ratios < 0, -1.0, 1.0)
     rows.add(peaks.atoms[chosen], signs[chosen], part[chosen])
 
 

@@ -9,8 +9,6 @@ exact model is looked for on the way, long before the path ends.
 from __future__ import annotations
 
 import dataclasses
-import logging
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,14 +16,14 @@ from numpy.typing import NDArray
 
 from srinr.measures import DiscreteMeasure
 from srinr.solvers.atom_search import AtomSearch, Peaks, search_atoms
-from srinr.solvers.exchange import CertifyOptions, Ending, Limits, exchange
+from srinr.solvers.closing import closing_dual, closing_options
+from srinr.solvers.exchange import CertifyOptions
 from srinr.solvers.gated import gated_refit, penalized_objective
 from srinr.solvers.kinks import snapped
 from srinr.solvers.merge import balanced, from_balanced, merge_atoms, prune
 from srinr.solvers.polish import Polish, polish, reduced_model
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.solution import SolverState, Tolerances
-from srinr.solvers.support import support_equations
 from srinr.status import Status
 
 Vector = NDArray[np.float64]
@@ -42,10 +40,6 @@ _SOLVED = 1e-3
 _INACCURATE = 1e3
 #: Part of the data's norm below which a level is rounding.
 _LAST_LEVEL = 1e-9
-#: Largest error of the stationarity equations of a minimizer.
-_STATIONARY = 1e-7
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -102,11 +96,7 @@ class SlidingFrankWolfe:
     n_rounds: int = 2
     models: Polish = field(default_factory=Polish)
     try_below: float = 0.06
-    closing: CertifyOptions = field(
-        default_factory=lambda: CertifyOptions(
-            n_starts=1024, n_clean_rounds=1, max_rounds=100, tolerance=1e-7
-        )
-    )
+    closing: CertifyOptions = field(default_factory=closing_options)
     closing_seconds: float = 60.0
 
     def __post_init__(self) -> None:
@@ -232,27 +222,14 @@ class SlidingFrankWolfe:
     ) -> SolverState:
         """Bound the minimum for an exactly feasible measure, by exchange on the dual from its support."""
         measure = state.measure
-        equations = support_equations(problem, measure)
-        state = dataclasses.replace(state, dual_variable=equations.center)
-        if equations.residual <= _STATIONARY:
-            limits = Limits(
-                deadline=time.perf_counter() + self.closing_seconds,
-                rng=rng,
-                report=lambda index, text: logger.debug("exchange %d: %s", index, text),
-                stop=lambda: False,
-            )
-            found = exchange(problem, measure, equations, self.closing, limits)
-            # A contradiction leaves no dual vector behind: the measure fits the data, but is not a minimizer.
-            if found.ending is not Ending.CONTRADICTION:
-                peaks = self._search(problem, found.dual, measure.atoms, rng)
-                ratio = max(peaks.max_ratio, found.peaks.max_ratio)
-                state = dataclasses.replace(
-                    state,
-                    dual_variable=found.dual,
-                    max_ratio=ratio,
-                    n_searches=state.n_searches + found.n_rounds,
-                )
-                return _judged(problem, state, tolerances)
+        closed = closing_dual(problem, measure, self.closing, self.closing_seconds, rng)
+        if closed is not None:
+            peaks = self._search(problem, closed.dual, measure.atoms, rng)
+            state = dataclasses.replace(
+                state, dual_variable=closed.dual, max_ratio=max(peaks.max_ratio, closed.max_ratio),
+                n_searches=state.n_searches + closed.n_searches,
+            )  # fmt: skip
+            return _judged(problem, state, tolerances)
         # The path goes on from here; the exact model is kept by the caller, and none is looked for again.
         return dataclasses.replace(
             state, dual_variable=None, max_ratio=np.inf, working_set=np.array(measure.atoms)

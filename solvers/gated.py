@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from srinr.solvers.atom_groups import Group, group_of
 from srinr.solvers.group_lasso import group_lasso
 from srinr.solvers.kinks import (
-    grid_features,
     null_space_offset,
     pixel_slopes,
     pixels_on_kink,
@@ -25,6 +24,7 @@ from srinr.solvers.kinks import (
 )
 from srinr.solvers.merge import clusters
 from srinr.solvers.nonnegative import nonnegative_quadratic
+from srinr.solvers.patterns import grid_features
 from srinr.solvers.problem import MeasureProblem
 from srinr.weightings import (
     FourierWeighting,

@@ -8,10 +8,10 @@ side. A kink is kept when both slopes lead back to it, and left towards the side
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from srinr.dictionary import Dictionary, NeuronDictionary
+from srinr.solvers.patterns import grid_features
 
 Vector = NDArray[np.float64]
 
@@ -23,13 +23,6 @@ _ASIDE = 1e-8
 _NEAR_KINK = 3e-5
 #: Kinks of one way that are offered as places to stop.
 _MAX_STOPS = 3
-
-
-def grid_features(dictionary: Dictionary) -> Vector:
-    """Features at the pixels (n_points, D); no rows for a dictionary without a grid."""
-    if not isinstance(dictionary, NeuronDictionary):
-        return np.zeros((0, dictionary.encoding.n_features))
-    return dictionary.features(torch.float64).cpu().numpy()
 
 
 def pixel_slopes(dictionary: Dictionary, residual: Vector) -> Vector:

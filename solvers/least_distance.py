@@ -17,16 +17,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from srinr.solvers.nonnegative import nonnegative_quadratic
+
 Vector = NDArray[np.float64]
 
 #: Relative size of the minimum below which the inequalities count as contradictory.
 _CONTRADICTION = 1e-10
-#: Constraints may be violated by this much, in the unit of the bounds.
-_TOLERANCE = 1e-9
-_RIDGE = 1e-13
-#: Variables that enter at a time.
+#: Slope below which a constraint stays out: its violation is this over the slack.
+_TOLERANCE = 1e-12
+#: Constraints that enter at a time.
 _ENTER = 20
-_MAX_ITERATIONS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,67 +82,19 @@ def least_distance(
         zero = np.zeros(len(bounds))
         return LeastDistance(zero, True, zero, 1.0, 0.0)
     matrix = gram + np.outer(bounds, bounds)
-    first = np.zeros(len(bounds)) if start is None else start
-    u, gradient = nonnegative_quadratic(matrix, bounds, first, max(min_slack, _CONTRADICTION))
-    # The two agree at the minimum; before it, the second bounds the slack.
+    # 1 + 2 value is never below the slack at the minimum, and falls.
+    enough = 0.5 * (max(min_slack, _CONTRADICTION) - 1.0)
+    # Rows of very different size: of a contradiction among small ones, rounding of the large would hide the proof.
+    unit = np.sqrt(np.diag(matrix))
+    unit[unit == 0] = 1.0
+    scaled = nonnegative_quadratic(
+        matrix / np.outer(unit, unit), -bounds / unit, None if start is None else start * unit,
+        tolerance=_TOLERANCE, n_enter=_ENTER, stop_below=enough,
+    )  # fmt: skip
+    u = scaled / unit
+    gradient = matrix @ u + bounds
     slack = min(1.0 + float(bounds @ u), 1.0 + float(u @ (gradient + bounds)))
     if slack < _CONTRADICTION:
         return LeastDistance(u / max(-float(bounds @ u), 1e-300), False, u, slack, np.inf)
     violation = float(np.maximum(-gradient, 0).max()) / slack
     return LeastDistance(u / slack, True, u, slack, violation)
-
-
-def nonnegative_quadratic(
-    matrix: Vector, linear: Vector, start: Vector, min_slack: float
-) -> tuple[Vector, Vector]:
-    """Minimize ``1/2 u^T H u + <c, u>`` over ``u >= 0`` by an active-set method from a warm start.
-
-    Lawson and Hanson's method on the Gram matrix, adding several variables at a time: along the segment to the
-    minimum over the positive variables the value falls, and a variable that would turn negative leaves. Ends early
-    when ``1 + 2 value``, which bounds the slack at the minimum, falls below ``min_slack``.
-
-    Returns
-    -------
-    u, gradient : arrays, shape (n,)
-        The gradient is ``H u + c``: non-negative up to the tolerance, and zero where ``u > 0``.
-    """
-    u = np.maximum(start, 0.0)
-    positive = u > 0
-    gradient = linear
-    ridge = _RIDGE * float(np.trace(matrix)) / len(linear)
-    for _ in range(_MAX_ITERATIONS):
-        u, positive = _minimum_over(matrix, linear, u, positive, ridge)
-        gradient = matrix @ u + linear
-        # Twice the value plus one: never below the slack at the minimum, and falling.
-        if 1.0 + float(u @ (gradient + linear)) < min_slack:
-            break
-        tolerance = _TOLERANCE * max(1.0 + float(linear @ u), _CONTRADICTION)
-        entering = np.flatnonzero((gradient < -tolerance) & ~positive)
-        if not len(entering):
-            break
-        positive[entering[np.argsort(gradient[entering], kind="stable")[:_ENTER]]] = True
-    return u, gradient
-
-
-def _minimum_over(
-    matrix: Vector, linear: Vector, u: Vector, positive: NDArray[np.bool_], ridge: float
-) -> tuple[Vector, NDArray[np.bool_]]:
-    """Minimum over the variables marked, those that would turn negative removed on the way."""
-    u, positive = u.copy(), positive.copy()
-    while positive.any():
-        index = np.flatnonzero(positive)
-        block = matrix[np.ix_(index, index)]
-        block[np.diag_indices(len(index))] += ridge
-        target = np.linalg.solve(block, -linear[index])
-        falling = target <= 0
-        if not falling.any():
-            u[index] = target
-            break
-        current = u[index]
-        length = float((current[falling] / (current[falling] - target[falling])).min())
-        new = current + length * (target - current)
-        leaving = falling & (new <= 1e-14 * max(1.0, float(new.max())))
-        new[leaving] = 0.0
-        u[index] = new
-        positive[index[leaving]] = False
-    return u, positive

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from srinr.measures import DiscreteMeasure
 from srinr.solvers.cone_program import Cones, ConeSolution
+from srinr.solvers.merge import merge_atoms, prune
+from srinr.solvers.polish import polish
 from srinr.solvers.problem import MeasureProblem
 
 Vector = NDArray[np.float64]
@@ -40,50 +42,14 @@ def reduced_models(problem: MeasureProblem, moved: DiscreteMeasure, may_move: bo
         return [moved]
     found = [moved]
     for cosine, smallest in _REDUCTIONS:
-        merged = _merged(moved, cosine, smallest)
+        merged = prune(merge_atoms(moved, cosine), smallest)
         if merged.n_atoms < found[-1].n_atoms:
             found.append(merged)
-    return found if problem.strength else [_corrected(problem, measure) for measure in found]
-
-
-def _merged(measure: DiscreteMeasure, cosine: float, smallest: float) -> DiscreteMeasure:
-    """Sum atoms of one sign that are close to a larger one; then drop those below ``smallest`` of the largest."""
-    mass = np.abs(measure.amplitudes)
-    close = (measure.atoms @ measure.atoms.T > cosine) & (
-        np.sign(measure.amplitudes)[:, None] == np.sign(measure.amplitudes)
+    return (
+        found
+        if problem.strength
+        else [polish(problem, measure, max_steps=6)[0].normalized() for measure in found]
     )
-    left = np.ones(len(mass), dtype=bool)
-    vectors, signs = [], []
-    for index in np.argsort(-mass):
-        if left[index]:
-            members = close[index] & left
-            left &= ~members
-            vectors.append(mass[members] @ measure.atoms[members])
-            signs.append(np.sign(measure.amplitudes[index]))
-    sizes = np.linalg.norm(vectors, axis=1)
-    keep = sizes >= smallest * sizes.max()
-    return DiscreteMeasure(np.array(vectors)[keep], np.array(signs)[keep]).normalized()
-
-
-def _corrected(problem: MeasureProblem, measure: DiscreteMeasure, n_steps: int = 6) -> DiscreteMeasure:
-    """Least-norm Newton steps onto the equality constraint, relative to the size of each atom."""
-    best, residual = measure, problem.residual(measure)
-    goal = 1e-15 * float(np.linalg.norm(problem.data))
-    for _ in range(n_steps):
-        if np.linalg.norm(residual) <= goal:
-            break
-        columns = [
-            amplitude * problem.dictionary.jacobian(atom)
-            for atom, amplitude in zip(best.atoms, best.amplitudes, strict=True)
-        ]
-        step = np.linalg.lstsq(np.concatenate(columns, axis=1), -residual, rcond=1e-10)[0]
-        vectors = np.abs(best.amplitudes)[:, None] * (best.atoms + step.reshape(best.atoms.shape))
-        trial = DiscreteMeasure(vectors, np.sign(best.amplitudes)).normalized()
-        remaining = problem.residual(trial)
-        if not np.linalg.norm(remaining) < np.linalg.norm(residual):
-            break
-        best, residual = trial, remaining
-    return best
 
 
 def merit(problem: MeasureProblem, measure: DiscreteMeasure, penalty: float) -> float:

@@ -18,16 +18,16 @@ _TIGHT = 1e-6
 _BUMP_SIZES = (1, 2, 3, 5)
 
 
-def grid_features(dictionary: Dictionary) -> Vector | None:
-    """Features at the grid points; None for a dictionary without a grid."""
+def grid_features(dictionary: Dictionary) -> Vector:
+    """Features at the pixels (n_points, D); no rows for a dictionary without a grid."""
     if not isinstance(dictionary, NeuronDictionary):
-        return None
+        return np.zeros((0, dictionary.encoding.n_features))
     return dictionary.features(torch.float64).cpu().numpy()
 
 
-def pattern_facets(features: Vector | None, atom: Vector, radius: float, max_facets: int) -> Vector | None:
+def pattern_facets(features: Vector, atom: Vector, radius: float, max_facets: int) -> Vector | None:
     """Rows that keep directions within reach of the atom in its pattern; None when they are too many."""
-    if features is None:
+    if not len(features):
         return None
     values = features @ atom
     lengths = np.linalg.norm(features, axis=1)
@@ -38,14 +38,14 @@ def pattern_facets(features: Vector | None, atom: Vector, radius: float, max_fac
     return features[near] * side[:, None]
 
 
-def neighbors_across(features: Vector | None, atoms: Vector, reach: float) -> Vector:
+def neighbors_across(features: Vector, atoms: Vector, reach: float) -> Vector:
     """Directions just inside and just across the pattern boundaries that unit atoms (P, D) touch.
 
     For each touching atom: inside its pattern, across all touched pixels, and across each single one; moved by
     ``reach`` at most. Without a grid, or with ``reach=0``, there are none.
     """
     found: list[Vector] = []
-    if features is None or not reach:
+    if not len(features) or not reach:
         return np.zeros((0, atoms.shape[1]))
     for atom in atoms:
         values = features @ atom
@@ -73,7 +73,7 @@ def small_bumps(problem: MeasureProblem, dual: Vector, n_centers: int) -> Vector
     features = grid_features(problem.dictionary)
     no_bumps = np.zeros((0, problem.dictionary.encoding.n_features))
     if (
-        features is None
+        not len(features)
         or isinstance(problem.weighting, StandardWeighting)
         or not isinstance(problem.dictionary, NeuronDictionary)
         or not getattr(problem.dictionary.encoding, "constant", False)

@@ -16,8 +16,9 @@ from scipy import sparse
 
 from srinr.dictionary import Dictionary
 from srinr.measures import DiscreteMeasure
-from srinr.solvers.kinks import grid_features, null_space, pixels_on_kink
+from srinr.solvers.kinks import null_space, pixels_on_kink
 from srinr.solvers.merge import balanced, from_balanced, merge_atoms, prune
+from srinr.solvers.patterns import grid_features
 from srinr.solvers.problem import MeasureProblem
 
 Vector = NDArray[np.float64]

@@ -63,6 +63,15 @@ class SolverState:
     n_steps: int = 0
     n_searches: int = 0
 
+    def __post_init__(self) -> None:
+        # A callback sees the solver's own arrays: it may read them, not change them.
+        for name in ("dual_variable", "working_set"):
+            array = getattr(self, name)
+            if array is not None:
+                view = np.asarray(array, dtype=np.float64).view()
+                view.setflags(write=False)
+                object.__setattr__(self, name, view)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a file, atomically; nothing in it needs unpickling."""
         dual = None if self.dual_variable is None else torch.from_numpy(np.array(self.dual_variable))

@@ -100,11 +100,10 @@ def solve(
         raise ValueError(f"time_limit must be positive seconds, got {time_limit!r}")
     rng = np.random.default_rng(seed)
     start = time.perf_counter()
-    state = (
-        init if isinstance(init, SolverState) else solver.start(problem, _checked_init(problem, init), rng)
-    )
+    checked = _checked_init(problem, init)
+    state = checked if isinstance(checked, SolverState) else solver.start(problem, checked, rng)
     state = dataclasses.replace(state, status=None, message="")
-    if not problem.data.any() and isinstance(init, SolverState | None):
+    if not problem.data.any():
         state = _zero_state(problem, state)
     keeper = _Keeper(problem, wanted, start)
     keeper.look(state)
@@ -117,7 +116,7 @@ def solve(
                 state.n_steps - first,
                 f"objective {record.objective:.6g}, residual {record.relative_residual:.1e}",
             )
-            stop = callback is not None and callback(state) is True
+            stop = callback is not None and bool(callback(state))
             if state.status is None:
                 state = _limits(state, solver.max_steps - (state.n_steps - first), start, time_limit,
                                 interrupt.requested or stop)  # fmt: skip
@@ -171,14 +170,23 @@ def solve_batch(
     return solutions
 
 
-def _checked_init(problem: MeasureProblem, init: DiscreteMeasure | None) -> DiscreteMeasure | None:
+def _checked_init(
+    problem: MeasureProblem, init: DiscreteMeasure | SolverState | None
+) -> DiscreteMeasure | SolverState | None:
     if init is None:
         return None
-    if not isinstance(init, DiscreteMeasure):
+    if not isinstance(init, DiscreteMeasure | SolverState):
         raise TypeError(f"init must be a DiscreteMeasure or a SolverState, got {type(init).__name__}")
     wanted = problem.dictionary.encoding.n_features
-    if init.atoms.shape[1] != wanted:
-        raise ValueError(f"init has atoms of {init.atoms.shape[1]} features, the problem has {wanted}")
+    measure = init.measure if isinstance(init, SolverState) else init
+    if measure.atoms.shape[1] != wanted:
+        raise ValueError(f"init has atoms of {measure.atoms.shape[1]} features, the problem has {wanted}")
+    dual = init.dual_variable if isinstance(init, SolverState) else None
+    if dual is not None and dual.shape != problem.data.shape:
+        raise ValueError(
+            f"init has a dual vector of shape {dual.shape}, the problem {len(problem.data)} real samples; "
+            "go on from a state of the same problem, or start from its measure"
+        )
     return init
 
 

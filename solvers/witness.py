@@ -18,7 +18,7 @@ from srinr.solvers.support import SupportEquations
 Vector = NDArray[np.float64]
 
 #: A witness must meet the data to this relative accuracy ...
-_FEASIBLE = 1e-12
+_FEASIBLE = 1e-13
 #: ... and save more than this part of the total variation, and more than the residual could explain.
 _SAVING = 1e-9
 _SAVING_PER_RESIDUAL = 1e4
