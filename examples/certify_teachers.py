@@ -115,7 +115,8 @@ def verdict(width: int, cutoff: int, seed: int, time_limit: float, n_starts: int
     row: dict[str, Any] = {
         "width": width, "cutoff": cutoff, "seed": seed, "level": answer.level.name, "unique": answer.unique,
         "max_ratio": answer.max_ratio, "margin": answer.margin, "rounds": answer.n_rounds,
-        "rows": answer.n_rows, "seconds": round(answer.seconds, 2), "cpu_seconds": round(time.process_time() - cpu, 2), "message": answer.message,
+        "rows": answer.n_rows, "seconds": round(answer.seconds, 2),
+        "cpu_seconds": round(time.process_time() - cpu, 2), "message": answer.message,
     }  # fmt: skip
     if answer.witness is not None:
         row["residual"], row["saving"] = check_witness(teacher, answer.witness.measure, cutoff)

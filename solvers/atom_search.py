@@ -137,7 +137,8 @@ def ratio_and_gradient(
     """``eta / rho`` (P,) and its gradients (P, D); both 0 where the neuron is dead."""
     eta, eta_gradient = dictionary.correlations(dual, atoms)
     rho, rho_gradient = weighting.evaluate(dictionary, atoms)
-    floor = 1e-12 if atoms.dtype == torch.float64 else 1e-5
+    # A neuron of one pixel on a fine grid has a small mean and is not dead.
+    floor = 1e-12 if atoms.dtype == torch.float64 else 1e-8
     alive = rho > floor * atoms.norm(dim=1)
     safe = torch.where(alive, rho, torch.ones_like(rho))
     ratio = torch.where(alive, eta / safe, torch.zeros_like(eta))
@@ -157,11 +158,20 @@ def _starts(
         return starts
     features = dictionary.features(torch.float64).cpu().numpy()
     peaks = np.argsort(-np.abs(dictionary.dual_image(dual)))[: max(1, n_starts // 16)]
-    bumps = [features[peaks] for _ in range(3)]
-    for bump, part in zip(bumps, (0.5, 0.8, 0.95), strict=True):
-        # <gamma(x0), gamma(x)> peaks at x0 with D: lowering the constant leaves a bump around x0.
-        bump[:, -1] -= part * features.shape[1]
-    return np.concatenate([starts, *bumps])
+    return np.concatenate([starts, *_bumps(features, peaks)])
+
+
+def _bumps(features: Vector, points: NDArray[np.intp]) -> list[Vector]:
+    """Neurons active around grid points: on 1, 2, 4, ... pixels, up to half of the grid."""
+    # <gamma(x0), gamma(x)> peaks at x0: lowered by its (n + 1)-th largest value it is positive on n pixels.
+    heights = -np.sort(-(features[points] @ features.T), axis=1)
+    bumps = []
+    for size in 2 ** np.arange(int(np.log2(len(features)))):
+        bump = features[points].copy()
+        # Not all the way down, so that the height survives single precision.
+        bump[:, -1] -= 0.25 * heights[:, size - 1] + 0.75 * heights[:, size]
+        bumps.append(bump)
+    return bumps
 
 
 def _normalized(w: torch.Tensor) -> torch.Tensor:

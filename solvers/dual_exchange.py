@@ -144,19 +144,20 @@ class DualExchange:
         rng: np.random.Generator,
     ) -> SolverState:
         """Converged when a search of four times the size leaves the gap closed; else what it found is added."""
-        assert state.dual_variable is not None
+        dual = state.dual_variable
+        assert dual is not None
         wanted = tolerances.gap_tol * problem.objective(measure)
-        bound = problem.dual_bound(state.dual_variable, state.max_ratio)
+        bound = problem.dual_bound(dual, state.max_ratio)
         if problem.objective(measure) - bound > wanted:
             return state
         larger = dataclasses.replace(self.search, n_starts=4 * self.search.n_starts)
         peaks = search_atoms(
-            problem.dictionary, problem.weighting, state.dual_variable, rng, larger,
+            problem.dictionary, problem.weighting, dual, rng, larger,
             extra_starts=state.working_set,
         )  # fmt: skip
         ratio = max(peaks.max_ratio, state.max_ratio)
         state = dataclasses.replace(state, max_ratio=ratio, n_searches=state.n_searches + 1)
-        if problem.objective(measure) - problem.dual_bound(state.dual_variable, ratio) <= wanted:
+        if problem.objective(measure) - problem.dual_bound(dual, ratio) <= wanted:
             return dataclasses.replace(state, measure=measure, status=Status.CONVERGED)
         new = peaks.atoms[np.abs(peaks.ratios) > 1.0 + 0.1 * tolerances.gap_tol][:_MAX_NEW]
         return dataclasses.replace(state, working_set=np.concatenate([state.working_set, new]))

@@ -29,6 +29,8 @@ _MAX_NEW_ROWS = 150
 #: A margin that needs a dual vector of norm 1000 cannot be had.
 _NEARLY_CONTRADICTORY = 1e-6
 _MAX_ROWS = 2500
+#: While violations are found they need not be climbed to the top: the next round starts from them.
+_SMALL_STEPS = 25
 
 
 @dataclass(frozen=True)
@@ -166,11 +168,11 @@ def exchange(
     index = 0
     for index in range(1, options.max_rounds + 1):
         large = clean > 0
-        n_starts = options.n_starts if large else options.n_small_starts
+        search = AtomSearch(options.n_starts) if large else AtomSearch(options.n_small_starts, _SMALL_STEPS)
+        n_starts = search.n_starts
         extra = np.concatenate([measure.atoms, -measure.atoms, _jittered(measure.atoms, rng), pool])
         peaks = search_atoms(
-            problem.dictionary, problem.weighting, dual, rng, AtomSearch(n_starts),
-            extra_starts=extra, one_sided=one_sided,
+            problem.dictionary, problem.weighting, dual, rng, search, extra_starts=extra, one_sided=one_sided,
         )  # fmt: skip
         limits.report(index, f"max |eta|/rho {peaks.max_ratio:.5f}, {rows.n_rows} constraints")
         excess, part = _excess(peaks, measure, equations.signs, margin)
@@ -212,9 +214,9 @@ def _least_dual(
 
 def clearance(atoms: Vector, signs: Vector, measure: DiscreteMeasure, support_signs: Vector) -> Vector:
     """Part of the margin asked for at directions (n, D): ``min(1, d^2 / 0.1)``, d to atoms of the same sign."""
-    cosines = (atoms @ measure.atoms.T) * np.where(signs[:, None] == support_signs[None], 1.0, -np.inf)
-    nearest = np.where(np.isfinite(cosines), cosines, -1.0).max(axis=1, initial=-1.0)
-    return np.minimum(1.0, 2.0 * (1.0 - nearest) / _NEAR)
+    same_sign = signs[:, None] == support_signs[None]
+    nearest = np.where(same_sign, atoms @ measure.atoms.T, -1.0).max(axis=1, initial=-1.0)
+    return np.clip(2.0 * (1.0 - nearest) / _NEAR, 0.0, 1.0)
 
 
 def _excess(

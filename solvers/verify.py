@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from srinr.dictionary import Dictionary
+from srinr.measures import DiscreteMeasure
 from srinr.samples import FourierSamples
 from srinr.solvers.atom_search import AtomSearch, search_atoms
 from srinr.solvers.certificate import Certificate, Level
@@ -94,37 +96,41 @@ def verify_certificate(
         return Verification(("the certificate claims nothing",), float("nan"), 0)
     if certificate.level is Level.REFUTED:
         return Verification(_refutation_failures(problem, certificate), float("nan"), 0)
-    failures = _support_failures(problem, certificate)
+    dual = certificate.dual_variable
+    if dual is None or dual.shape != problem.data.shape or not np.isfinite(dual).all():
+        return Verification((f"no finite dual vector of shape {problem.data.shape}",), float("nan"), 0)
+    failures = _support_failures(problem, certificate.measure, dual)
     wanted = max(certificate.tolerance if tolerance is None else tolerance, 1e-9)
     max_ratio, n_starts, rng = 0.0, 0, np.random.default_rng(seed)
-    if certificate.dual_variable is not None:
-        for size in ESCALATION:
-            peaks = search_atoms(
-                problem.dictionary, problem.weighting, certificate.dual_variable, rng, AtomSearch(size),
-                extra_starts=certificate.measure.atoms, one_sided=_one_sided(problem, certificate),
-            )  # fmt: skip
-            max_ratio, n_starts = max(max_ratio, peaks.max_ratio), n_starts + size
-            if max_ratio > 1.0 + wanted:
-                failures += (f"|eta|/rho reaches {max_ratio:.8f} (search of {size} starts)",)
-                break
+    sign = _single_sign(problem, certificate)
+    for size in ESCALATION:
+        peaks = search_atoms(
+            problem.dictionary, problem.weighting, (sign or 1.0) * dual, rng,
+            AtomSearch(size), extra_starts=certificate.measure.atoms, one_sided=sign != 0,
+        )  # fmt: skip
+        max_ratio, n_starts = max(max_ratio, peaks.max_ratio), n_starts + size
+        if max_ratio > 1.0 + wanted:
+            failures += (f"|eta|/rho reaches {max_ratio:.8f} (search of {size} starts)",)
+            break
     return Verification(failures, max_ratio, n_starts)
 
 
-def _one_sided(problem: MeasureProblem, certificate: Certificate) -> bool:
-    """Non-negative measures under modified weight decay II need ``eta <= rho`` only."""
-    return isinstance(problem.weighting, IntegralWeighting) and bool(
-        (certificate.measure.amplitudes > 0).all()
-    )
+def _single_sign(problem: MeasureProblem, certificate: Certificate) -> float:
+    """Sign of the measure where one side is enough, else 0.
+
+    Among measures of one sign, modified weight decay II needs ``sign eta <= rho`` only.
+    """
+    signs = np.unique(np.sign(certificate.measure.amplitudes))
+    return float(signs[0]) if isinstance(problem.weighting, IntegralWeighting) and len(signs) == 1 else 0.0
 
 
-def _support_failures(problem: MeasureProblem, certificate: Certificate) -> tuple[str, ...]:
-    measure, dual = certificate.measure, certificate.dual_variable
+def _support_failures(
+    problem: MeasureProblem, measure: DiscreteMeasure, dual: NDArray[np.float64]
+) -> tuple[str, ...]:
     failures = []
     residual = problem.relative_residual(measure)
     if residual > FEASIBLE:
         failures.append(f"the measure misses the samples by {residual:.1e}")
-    if dual is None or dual.shape != problem.data.shape or not np.isfinite(dual).all():
-        return (*failures, f"no finite dual vector of shape {problem.data.shape}")
     if not measure.n_atoms:
         return tuple(failures)
     signs = np.sign(measure.amplitudes)

@@ -89,7 +89,7 @@ def _motion(
     columns = equations.jacobians * signs
     if len(amplitudes):
         change = -amplitudes @ problem.dictionary.coefficients(atoms)
-        motion = np.linalg.lstsq(columns, change, rcond=1e-11)[0]
+        motion: Vector = np.linalg.lstsq(columns, change, rcond=1e-11)[0].astype(np.float64)
     else:
         unmet = equations.targets - equations.jacobians.T @ equations.center
         motion = -unmet * signs

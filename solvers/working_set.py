@@ -11,6 +11,9 @@ from srinr.weightings import Weighting, weights
 
 Vector = NDArray[np.float64]
 
+#: Part of a row that projection leaves when there is nothing to leave.
+_ROUNDING = 1e-10
+
 
 class WorkingSet:
     """Constraints ``<q, a_c> <= 1 - margin g_c`` on ``q = center + z``, with z orthogonal to ``basis``.
@@ -50,8 +53,13 @@ class WorkingSet:
             return
         rho = weights(self._weighting, self._dictionary, atoms)
         rows = self._dictionary.coefficients(atoms) * (signs / rho)[:, None]
-        self._values = np.concatenate([self._values, rows @ self._center])
+        values, sizes = rows @ self._center, np.linalg.norm(rows, axis=1)
         rows -= (rows @ self._basis) @ self._basis.T
+        # The equations alone decide these; what is left of the row is rounding, and so is a value of almost 1.
+        decided = np.linalg.norm(rows, axis=1) <= _ROUNDING * sizes
+        rows[decided] = 0.0
+        values[decided & (np.abs(values - 1.0) <= _ROUNDING * (1.0 + sizes))] = 1.0
+        self._values = np.concatenate([self._values, values])
         cross = rows @ self._rows.T
         self._gram = np.block([[self._gram, cross.T], [cross, rows @ rows.T]])
         self._rows = np.concatenate([self._rows, rows])

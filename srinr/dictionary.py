@@ -219,7 +219,8 @@ class NeuronDictionary:
         """Mean of ``p relu(<w, gamma>)`` over the grid (P,) and its gradients (P, D); ``p`` is flat."""
         features = self.features(atoms.dtype)
         weighted = features * (p / len(features))[:, None]
-        gradients = [(hidden > 0).to(atoms.dtype) @ weighted for _, hidden in self._hidden(atoms)]
+        # In place: a mask of its own type and its conversion would cost as much as the products.
+        gradients = [hidden.gt_(0) @ weighted for _, hidden in self._hidden(atoms)]
         gradient = torch.cat(gradients) if gradients else torch.zeros_like(atoms)
         return (gradient * atoms).sum(dim=1), gradient
 

@@ -12,7 +12,12 @@ class PlainGrid:
     """Neurons over given feature frequencies on a grid, sampled at given frequencies by explicit sums."""
 
     def __init__(
-        self, features: NDArray[np.float64], samples: NDArray[np.int64], shape: tuple[int, ...], *, constant: bool
+        self,
+        features: NDArray[np.float64],
+        samples: NDArray[np.int64],
+        shape: tuple[int, ...],
+        *,
+        constant: bool,
     ) -> None:
         axes = np.meshgrid(*[np.arange(n) / n for n in shape], indexing="ij")
         points = np.stack([axis.ravel() for axis in axes], axis=1)

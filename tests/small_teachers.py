@@ -46,7 +46,10 @@ def plain_grid(dictionary: NeuronDictionary) -> PlainGrid:
     encoding = dictionary.encoding
     assert isinstance(encoding, FourierFeatures)
     return PlainGrid(
-        encoding.frequencies, dictionary.operator.frequencies, dictionary.grid.shape, constant=encoding.constant
+        encoding.frequencies,
+        dictionary.operator.frequencies,
+        dictionary.grid.shape,
+        constant=encoding.constant,
     )
 
 

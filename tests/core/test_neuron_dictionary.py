@@ -21,7 +21,8 @@ CASES: dict[str, NeuronDictionary] = {
     "2-D, no constant": NeuronDictionary.lattice(1, 4, dim=2, n_grid=16, constant=False),
     "3-D": NeuronDictionary.lattice(1, 2, dim=3, n_grid=8),
     "other shape, scattered frequencies": NeuronDictionary(
-        FourierFeatures([[1, 0], [1, 2]]), FourierOperator(Grid((12, 15)), [[0, 0], [3, 1], [-3, -1], [2, -4]])
+        FourierFeatures([[1, 0], [1, 2]]),
+        FourierOperator(Grid((12, 15)), [[0, 0], [3, 1], [-3, -1], [2, -4]]),
     ),
 }
 
@@ -120,7 +121,9 @@ def test_lipschitz_constant_is_one_for_orthonormal_features_and_is_nearly_reache
 
 def test_parseval_over_all_frequencies_of_the_grid() -> None:
     grid = Grid(15, dim=2)
-    dictionary = NeuronDictionary(FourierFeatures.lattice(1, 2), FourierOperator(grid, lowpass_frequencies(7, 2)))
+    dictionary = NeuronDictionary(
+        FourierFeatures.lattice(1, 2), FourierOperator(grid, lowpass_frequencies(7, 2))
+    )
     atom = random_atoms(dictionary, 1)
     image = dictionary.image(DiscreteMeasure(atom, [1.0]))
     assert np.linalg.norm(dictionary.coefficients(atom)) ** 2 == pytest.approx(np.mean(image**2), rel=1e-12)
@@ -137,7 +140,11 @@ def test_translation_multiplies_samples_by_a_phase(shift_x: int, shift_y: int, s
     n, angle = len(k), 2 * np.pi * k @ t
     alpha, beta = atom[:n], atom[n : 2 * n]
     moved = np.concatenate(
-        [alpha * np.cos(angle) + beta * np.sin(angle), beta * np.cos(angle) - alpha * np.sin(angle), atom[2 * n :]]
+        [
+            alpha * np.cos(angle) + beta * np.sin(angle),
+            beta * np.cos(angle) - alpha * np.sin(angle),
+            atom[2 * n :],
+        ]
     )
     assert np.linalg.norm(moved) == pytest.approx(np.linalg.norm(atom))
     unpack = dictionary.real_samples.unpack
@@ -158,7 +165,11 @@ def test_aliasing_falls_with_refinement(dim: int, rate: float) -> None:
         levels.append(levels[-1].refined())
     assert levels[1].grid.shape == (24,) * dim
     values = [level.coefficients(atoms) for level in levels]
-    exact = ExactDictionary.lattice(1, 4).coefficients(atoms) if dim == 1 else levels[-1].refined().coefficients(atoms)
+    exact = (
+        ExactDictionary.lattice(1, 4).coefficients(atoms)
+        if dim == 1
+        else levels[-1].refined().coefficients(atoms)
+    )
     errors = [np.linalg.norm(v - exact) for v in values]
     slope = np.log2(errors[0] / errors[-1]) / (len(errors) - 1)
     assert rate - 0.6 < slope < rate + 0.9
@@ -185,7 +196,10 @@ def test_tiny_memory_limit_gives_the_same_numbers() -> None:
 
 
 def test_features_that_do_not_fit_are_refused_with_the_remedy() -> None:
-    encoding, operator = FourierFeatures.lattice(2), FourierOperator(Grid(64, dim=2), lowpass_frequencies(3, 2))
+    encoding, operator = (
+        FourierFeatures.lattice(2),
+        FourierOperator(Grid(64, dim=2), lowpass_frequencies(3, 2)),
+    )
     with pytest.raises(OutOfMemoryError, match="memory_limit"):
         NeuronDictionary(encoding, operator, memory_limit=2 * 8 * 25 * 64**2 - 1)
     assert NeuronDictionary(encoding, operator, memory_limit=2 * 8 * 25 * 64**2).n_features == 25

@@ -20,9 +20,13 @@ def frequency_sets(draw: st.DrawFn) -> np.ndarray:
     return np.array(draw(st.permutations(sorted(full))), dtype=np.int64)
 
 
-def hermitian_values(frequencies: np.ndarray, rng: np.random.Generator, batch: tuple[int, ...] = ()) -> np.ndarray:
+def hermitian_values(
+    frequencies: np.ndarray, rng: np.random.Generator, batch: tuple[int, ...] = ()
+) -> np.ndarray:
     """Values of a real image: conjugate at opposite frequencies, real at zero; written out entry by entry."""
-    values = rng.standard_normal((*batch, len(frequencies))) + 1j * rng.standard_normal((*batch, len(frequencies)))
+    values = rng.standard_normal((*batch, len(frequencies))) + 1j * rng.standard_normal(
+        (*batch, len(frequencies))
+    )
     for i, k in enumerate(frequencies):
         for j, other in enumerate(frequencies):
             if (k == -other).all() and j <= i:
@@ -40,7 +44,9 @@ def test_packing_keeps_inner_products_of_samples_of_real_images(frequencies: np.
 
 
 @given(frequency_sets(), st.integers(0, 1000))
-def test_unpacking_is_the_adjoint_of_packing_and_its_right_inverse(frequencies: np.ndarray, seed: int) -> None:
+def test_unpacking_is_the_adjoint_of_packing_and_its_right_inverse(
+    frequencies: np.ndarray, seed: int
+) -> None:
     real, rng = RealSamples(frequencies), np.random.default_rng(seed)
     values = rng.standard_normal(len(frequencies)) + 1j * rng.standard_normal(len(frequencies))
     vector = rng.standard_normal(real.n_real)
@@ -80,7 +86,9 @@ def test_counts_of_pairs_singles_and_zero() -> None:
     assert RealSamples([[0]]).pack(np.array([3 - 4j])).tolist() == [3.0]
 
 
-@pytest.mark.parametrize(("real_dtype", "dtype"), [(torch.float64, torch.complex128), (torch.float32, torch.complex64)])
+@pytest.mark.parametrize(
+    ("real_dtype", "dtype"), [(torch.float64, torch.complex128), (torch.float32, torch.complex64)]
+)
 def test_tensors_and_arrays_agree_and_keep_leading_axes(real_dtype: torch.dtype, dtype: torch.dtype) -> None:
     frequencies = np.array([[1, 0], [0, 0], [-1, 0], [2, 1]])
     real, rng = RealSamples(frequencies), np.random.default_rng(3)
@@ -102,7 +110,9 @@ def test_packing_is_differentiable() -> None:
 
 def test_real_values_are_taken_as_complex_ones() -> None:
     real = RealSamples([[1], [0], [-1]])
-    np.testing.assert_array_equal(real.pack(np.array([1.0, 2.0, 1.0])), real.pack(np.array([1.0, 2.0, 1.0]) + 0j))
+    np.testing.assert_array_equal(
+        real.pack(np.array([1.0, 2.0, 1.0])), real.pack(np.array([1.0, 2.0, 1.0]) + 0j)
+    )
 
 
 def test_inputs_are_copied_and_left_alone() -> None:

@@ -12,12 +12,19 @@ from srinr.encodings.fourier_features import FourierFeatures
 from srinr.exact_dictionary import ExactDictionary
 from srinr.operators.fourier import FourierOperator
 from srinr.solvers.atom_search import AtomSearch, ratio_and_gradient, ratios, search_atoms
-from srinr.weightings import CustomWeighting, FourierWeighting, IntegralWeighting, StandardWeighting, Weighting
+from srinr.weightings import (
+    CustomWeighting,
+    FourierWeighting,
+    IntegralWeighting,
+    StandardWeighting,
+    Weighting,
+)
 
 GRID = NeuronDictionary.lattice(1, 6, dim=1, n_grid=64)
 EXACT = ExactDictionary.lattice(1, 6)
 RESTRICTED = NeuronDictionary(
-    FourierFeatures([[1, 0], [0, 1]], constant=False), FourierOperator(Grid(16, dim=2), lowpass_frequencies(4, 2))
+    FourierFeatures([[1, 0], [0, 1]], constant=False),
+    FourierOperator(Grid(16, dim=2), lowpass_frequencies(4, 2)),
 )
 WEIGHTINGS: dict[str, Weighting] = {
     "standard": StandardWeighting(),
@@ -143,7 +150,10 @@ def test_extra_starts_are_climbed_to_the_end() -> None:
 
 def test_same_generator_same_peaks_and_other_generators_differ() -> None:
     dual = random_dual(GRID, 6)
-    runs = [search_atoms(GRID, StandardWeighting(), dual, np.random.default_rng(s), AtomSearch(8)) for s in (1, 1, 2)]
+    runs = [
+        search_atoms(GRID, StandardWeighting(), dual, np.random.default_rng(s), AtomSearch(8))
+        for s in (1, 1, 2)
+    ]
     np.testing.assert_array_equal(runs[0].atoms, runs[1].atoms)
     assert runs[0].atoms.shape != runs[2].atoms.shape or not np.array_equal(runs[0].atoms, runs[2].atoms)
 
@@ -157,9 +167,13 @@ def test_zero_dual_vector(weighting: str) -> None:
 
 def test_huge_and_tiny_dual_vectors_keep_their_scale() -> None:
     dual = random_dual(GRID, 6)
-    expected = search_atoms(GRID, StandardWeighting(), dual, np.random.default_rng(0), AtomSearch(64)).max_ratio
+    expected = search_atoms(
+        GRID, StandardWeighting(), dual, np.random.default_rng(0), AtomSearch(64)
+    ).max_ratio
     for factor in (1e-8, 1e8):
-        found = search_atoms(GRID, StandardWeighting(), factor * dual, np.random.default_rng(0), AtomSearch(64))
+        found = search_atoms(
+            GRID, StandardWeighting(), factor * dual, np.random.default_rng(0), AtomSearch(64)
+        )
         assert found.max_ratio == pytest.approx(factor * expected, rel=2e-2)
 
 

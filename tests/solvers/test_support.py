@@ -59,7 +59,9 @@ def test_free_directions_leave_the_equations_alone() -> None:
     equations = support_equations(problem_of(dictionary, measure), measure)
     z = np.random.default_rng(0).standard_normal(17)
     free = z - equations.basis @ (equations.basis.T @ z)
-    np.testing.assert_allclose(equations.jacobians.T @ (equations.center + free), equations.targets, atol=1e-10)
+    np.testing.assert_allclose(
+        equations.jacobians.T @ (equations.center + free), equations.targets, atol=1e-10
+    )
     # A direction that was not projected breaks them.
     assert np.abs(equations.jacobians.T @ (equations.center + z) - equations.targets).max() > 0.1
 

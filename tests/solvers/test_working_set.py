@@ -48,7 +48,10 @@ def test_dual_vector_is_the_nearest_that_meets_equations_and_constraints(weighti
     margin = 0.3
     dual, program = rows.solve(margin)
     assert program.feasible
-    phi = problem.dictionary.coefficients(atoms) * (signs / weights(weighting, problem.dictionary, atoms))[:, None]
+    phi = (
+        problem.dictionary.coefficients(atoms)
+        * (signs / weights(weighting, problem.dictionary, atoms))[:, None]
+    )
     assert (phi @ dual <= 1 - margin * clearance + 1e-7).all()
     # Constraints bind: the center itself breaks some.
     assert (phi @ equations.center > 1 - margin * clearance).any()
