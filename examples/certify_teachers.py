@@ -227,6 +227,8 @@ def main(
     done = {(r["width"], r["cutoff"], r["seed"]) for r in read_rows(out)}
     start = time.perf_counter()
     with out.open("a") as stream:
+        if out.stat().st_size and not out.read_text().endswith("\n"):
+            stream.write("\n")
         for seed in [int(text) for text in seeds.split(",")]:
             for width in range(1, max_width + 1):
                 for cutoff in range(2, max_cutoff + 1, 2):

@@ -10,9 +10,10 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from srinr.measures import DiscreteMeasure
-from srinr.solvers.atom_search import AtomSearch, search_atoms
+from srinr.solvers.atom_search import AtomSearch, Peaks, search_atoms
 from srinr.solvers.closing import closing_dual, closing_options
 from srinr.solvers.exchange import CertifyOptions
+from srinr.solvers.kinks import snapped
 from srinr.solvers.least_distance import least_distance
 from srinr.solvers.polish import Polish, reduced_model
 from srinr.solvers.problem import MeasureProblem
@@ -103,14 +104,7 @@ class DualExchange:
         length = 1.0 / problem.strength if problem.strength else state.level / scale
         start = problem.data * length + (0.0 if problem.strength else state.dual_variable)
         dual, measure, active = _inner(problem, start, state.working_set, length)
-        peaks = search_atoms(
-            problem.dictionary,
-            problem.weighting,
-            dual,
-            rng,
-            self.search,
-            extra_starts=state.working_set[active],
-        )
+        peaks = _peaks(problem, dual, self.search, state.working_set[active], rng)
         new = peaks.atoms[np.abs(peaks.ratios) > 1.0 + 0.1 * tolerances.gap_tol][:_MAX_NEW]
         near = np.abs(_ratios(problem, dual, state.working_set)) > 1.0 - _SLACK
         state = dataclasses.replace(
@@ -151,10 +145,7 @@ class DualExchange:
         if problem.objective(measure) - bound > wanted:
             return state
         larger = dataclasses.replace(self.search, n_starts=4 * self.search.n_starts)
-        peaks = search_atoms(
-            problem.dictionary, problem.weighting, dual, rng, larger,
-            extra_starts=state.working_set,
-        )  # fmt: skip
+        peaks = _peaks(problem, dual, larger, state.working_set, rng)
         ratio = max(peaks.max_ratio, state.max_ratio)
         state = dataclasses.replace(state, max_ratio=ratio, n_searches=state.n_searches + 1)
         if problem.objective(measure) - problem.dual_bound(dual, ratio) <= wanted:
@@ -234,6 +225,18 @@ def _inner(
     active = signed != 0
     dual = start - rows[active].T @ signed[active]
     return dual, DiscreteMeasure(atoms[active], signed[active] / (length * rho[active])), active
+
+
+def _peaks(
+    problem: MeasureProblem, dual: Vector, search: AtomSearch, starts: Vector, rng: np.random.Generator
+) -> Peaks:
+    """Peaks of a search, those next to kinks of the grid brought onto them, where smooth steps do not arrive."""
+    peaks = search_atoms(problem.dictionary, problem.weighting, dual, rng, search, extra_starts=starts)
+    moved = snapped(problem.dictionary, dual, peaks.atoms, np.sign(peaks.ratios))
+    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+    ratios = _ratios(problem, dual, moved)
+    higher = np.abs(ratios) > np.abs(peaks.ratios)
+    return Peaks(np.where(higher[:, None], moved, peaks.atoms), np.where(higher, ratios, peaks.ratios))
 
 
 def _ratios(problem: MeasureProblem, dual: Vector, atoms: Vector) -> Vector:

@@ -1,11 +1,15 @@
 """The example scripts run in their quick mode, print their figures and leave a picture."""
 
+import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from srinr import DiscreteMeasure
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -16,6 +20,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
         ("dots_recovery.py", [], "dots.png"),
         ("dots_recovery.py", ["--published"], "published_dots.png"),
         ("brain_deep.py", [], "brain_total-variation.png"),
+        ("rectified_polynomials.py", [], "rectified_polynomials.png"),
     ],
 )
 def test_example_in_quick_mode(tmp_path, script, options, picture):
@@ -26,6 +31,71 @@ def test_example_in_quick_mode(tmp_path, script, options, picture):
     assert (tmp_path / picture).stat().st_size > 10_000
 
 
+def run_script(script, options, cwd):
+    command = [sys.executable, str(EXAMPLES / script), *map(str, options)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def teachers_script():
+    spec = importlib.util.spec_from_file_location("certify_teachers", EXAMPLES / "certify_teachers.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_table_of_teachers_resumes_after_a_line_cut_short(tmp_path, teachers_script):
+    store, table, figure = (tmp_path / name for name in ("t.jsonl", "t.md", "t.png"))
+    options = ["--quick", "--max-cutoff", 8, "--out", store, "--table", table, "--figure", figure]
+    first = run_script("certify_teachers.py", options, tmp_path)
+    assert first.returncode == 0, first.stderr
+    rows = teachers_script.read_rows(store)
+    assert [(r["width"], r["cutoff"]) for r in rows] == [(s, k) for s in (1, 2) for k in (2, 4, 6, 8)]
+    assert {r["level"] for r in rows} <= set(teachers_script.MARKS)
+    for row in rows:
+        if row["level"] == "REFUTED":
+            assert row["residual"] <= 1e-12
+            assert row["saving"] > 0
+        else:
+            assert row["checked_max"] <= 1 + 1e-4
+    assert "| width | K=2 |" in table.read_text()
+    assert figure.stat().st_size > 10_000
+    lines = store.read_text().splitlines(keepends=True)
+    store.write_text("".join(lines[:-1]) + lines[-1][:40])
+    second = run_script("certify_teachers.py", options, tmp_path)
+    assert second.returncode == 0, second.stderr
+    assert second.stdout.count("seed=0") == 1, "only the spoiled cell is computed again"
+    again = teachers_script.read_rows(store)
+    assert [(r["width"], r["cutoff"]) for r in again] == [(r["width"], r["cutoff"]) for r in rows]
+
+
+def test_checks_of_the_table_reject_what_is_wrong(teachers_script):
+    teacher = teachers_script.draw_teacher(2, seed=0)
+    residual, saving = teachers_script.check_witness(teacher, teacher, cutoff=4)
+    assert residual == 0
+    assert saving == 0
+    shorter = DiscreteMeasure(teacher.atoms, 0.999 * teacher.amplitudes)
+    residual, saving = teachers_script.check_witness(teacher, shorter, cutoff=4)
+    assert residual > 1e-4
+    assert saving > 1e-4
+    # The dual image of a neuron itself has eta = |phi|^2 at the neuron.
+    atom = teacher.atoms[0]
+    image = np.maximum(teachers_script.plain_features() @ atom, 0)
+    assert teachers_script.check_dual(image, 256, seed=0) >= np.mean(image**2) * (1 - 1e-6)
+
+
+def test_width_one_in_quick_mode(tmp_path):
+    result = run_script("certify_width_one.py", ["--quick"], tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "standard: 3 SEARCHED" in result.stdout
+    assert "modified I: 3 RIGOROUS and unique" in result.stdout
+    error = re.search(r"largest error of an atom (\S+)", result.stdout)
+    assert float(error[1]) < 1e-9
+
+
 def test_every_example_is_listed_here():
-    tested = {"dots_recovery.py", "brain_deep.py"}
+    tested = {
+        "dots_recovery.py", "brain_deep.py", "rectified_polynomials.py", "certify_teachers.py",
+        "certify_width_one.py",
+    }  # fmt: skip
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested

@@ -23,9 +23,9 @@ EASY = [
     "--dim",
     1,
     "--max-frequency",
-    1,
+    3,
     "--cutoff",
-    5,
+    10,
     "--grid",
     64,
     "--starts",
@@ -113,7 +113,7 @@ def test_the_saved_dual_vector_is_a_certificate_of_the_saved_teacher(easy):
     folder, _ = easy
     teacher = measure_from_inr(INR.load(folder / "teacher.safetensors"))
     samples = FourierSamples.load(folder / "samples.npz")
-    dictionary = NeuronDictionary.lattice(1, cutoff=5, dim=1, n_grid=64)
+    dictionary = NeuronDictionary.lattice(3, cutoff=10, dim=1, n_grid=64)
     with np.load(folder / "certificate.npz") as data:
         dual = dictionary.real_samples.pack(data["dual_variable"])
         np.testing.assert_allclose(data["atoms"], teacher.atoms, atol=1e-6)
@@ -122,7 +122,7 @@ def test_the_saved_dual_vector_is_a_certificate_of_the_saved_teacher(easy):
     value = float(dual @ dictionary.real_samples.pack(samples.values))
     assert value == pytest.approx(teacher.total_variation(), rel=1e-5), "no gap"
     rng = np.random.default_rng(0)
-    others = rng.standard_normal((2000, 3))
+    others = rng.standard_normal((2000, 7))
     others /= np.linalg.norm(others, axis=1, keepdims=True)
     assert np.abs(dictionary.coefficients(others) @ dual).max() <= 1 + 1e-3
 
