@@ -125,6 +125,21 @@ def search_atoms(
     return _distinct(atoms.cpu().numpy(), np.maximum(ratios, 0.0) if one_sided else ratios)
 
 
+def refined(
+    dictionary: Dictionary, weighting: Weighting, dual: Vector, peaks: Peaks, n_steps: int = 60
+) -> Peaks:
+    """Peaks climbed on in double precision (a search climbs in single precision and only values the ends again)."""
+    if not len(peaks.atoms):
+        return peaks
+    w = torch.from_numpy(np.array(peaks.atoms, dtype=np.float64))
+    if isinstance(dictionary, NeuronDictionary):
+        w = w.to(dictionary.device)
+    sign = torch.from_numpy(np.where(peaks.ratios < 0, -1.0, 1.0)).to(w)
+    w = _climb(dictionary, weighting, dual, w, sign, AtomSearch(1, n_steps, 1.0), 0)
+    values = ratio_and_gradient(dictionary, weighting, dual, w)[0].cpu().numpy()
+    return Peaks(w.cpu().numpy(), values)
+
+
 def ratios(dictionary: Dictionary, weighting: Weighting, dual: Vector, atoms: Vector) -> Vector:
     """``eta / rho`` at atoms (P, D), float64; 0 where the neuron is dead."""
     tensor = torch.from_numpy(np.array(atoms, dtype=np.float64))

@@ -10,7 +10,7 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from srinr.measures import DiscreteMeasure
-from srinr.solvers.atom_search import AtomSearch, Peaks, search_atoms
+from srinr.solvers.atom_search import AtomSearch, Peaks, refined, search_atoms
 from srinr.solvers.closing import closing_dual, closing_options
 from srinr.solvers.exchange import CertifyOptions
 from srinr.solvers.kinks import snapped
@@ -25,6 +25,8 @@ Vector = NDArray[np.float64]
 
 #: A constraint this far from active for a step is dropped.
 _SLACK = 0.3
+#: Peaks within this part of the highest are climbed on in double precision.
+_REFINE = 0.99
 _MAX_NEW = 60
 #: Relative residual from which on exact models of few atoms are tried.
 _TRY_BELOW = 0.06
@@ -140,7 +142,8 @@ class DualExchange:
         """Converged when a search of four times the size leaves the gap closed; else what it found is added."""
         dual = state.dual_variable
         assert dual is not None
-        wanted = tolerances.gap_tol * problem.objective(measure)
+        # Half of it, for what the searches of all rounds leave unseen.
+        wanted = 0.5 * tolerances.gap_tol * problem.objective(measure)
         bound = problem.dual_bound(dual, state.max_ratio)
         if problem.objective(measure) - bound > wanted:
             return state
@@ -232,6 +235,11 @@ def _peaks(
 ) -> Peaks:
     """Peaks of a search, those next to kinks of the grid brought onto them, where smooth steps do not arrive."""
     peaks = search_atoms(problem.dictionary, problem.weighting, dual, rng, search, extra_starts=starts)
+    near = np.abs(peaks.ratios) > _REFINE * peaks.max_ratio
+    high = refined(problem.dictionary, problem.weighting, dual, Peaks(peaks.atoms[near], peaks.ratios[near]))
+    peaks = Peaks(
+        np.concatenate([high.atoms, peaks.atoms[~near]]), np.concatenate([high.ratios, peaks.ratios[~near]])
+    )
     moved = snapped(problem.dictionary, dual, peaks.atoms, np.sign(peaks.ratios))
     moved /= np.linalg.norm(moved, axis=1, keepdims=True)
     ratios = _ratios(problem, dual, moved)

@@ -63,7 +63,8 @@ def test_the_routes_and_the_dense_program_agree(seed, width, strength):
     for name, solution in converged.items():
         assert solution.objective == pytest.approx(value, rel=1e-6), name
     for name, solution in solutions.items():
-        assert solution.dual_bound <= value * (1 + 1e-7), f"the bound of {name} passes the minimum"
+        # A searched bound holds as far as its search does; these were asked for 1e-6.
+        assert solution.dual_bound <= value * (1 + 1e-6), f"the bound of {name} passes the minimum"
         if strength or solution.relative_residual <= 1e-9:
             assert solution.objective >= value * (1 - 1e-7), f"{name} is cheaper than the minimum"
 
@@ -157,4 +158,4 @@ def test_an_unfinished_solution_claims_no_bound_above_the_minimum(route, seed, s
     image = np.maximum(features_1d(N_GRID) @ measure.atoms.T, 0) @ measure.amplitudes
     value = dense_optimum(image, CUTOFF, strength=strength).value
     solution = solve(problem, dataclasses.replace(route, max_steps=2))
-    assert solution.dual_bound <= value * (1 + 1e-7)
+    assert solution.dual_bound <= value * (1 + 1e-6)
