@@ -14,29 +14,37 @@ from srinr.solvers.atom_search import AtomSearch, Peaks, refined, search_atoms
 from srinr.solvers.closing import closing_dual, closing_options
 from srinr.solvers.exchange import CertifyOptions
 from srinr.solvers.kinks import snapped
-from srinr.solvers.least_distance import least_distance
 from srinr.solvers.polish import Polish, reduced_model
 from srinr.solvers.problem import MeasureProblem
+from srinr.solvers.signed_rows import SignedRows, measure_of, projected, scaled, signed_rows, with_atoms
 from srinr.solvers.solution import SolverState, Tolerances
 from srinr.status import Status
 from srinr.weightings import weights
 
 Vector = NDArray[np.float64]
 
-#: A constraint this far from active for a step is dropped.
-_SLACK = 0.3
+#: Earlier directions that searches start from again.
+_MAX_STARTS = 150
+#: Entries of the matrix up to which the linear program over the working set is solved.
+_LARGEST_PROGRAM = 200_000
+#: Loosest tolerance with which violations are looked for.
+_LOOSEST = 1e-3
 #: Peaks within this part of the highest are climbed on in double precision.
 _REFINE = 0.99
-_MAX_NEW = 60
+_MAX_NEW = 100
 #: Relative residual from which on exact models of few atoms are tried.
 _TRY_BELOW = 0.06
 _TRY_EVERY = 4
 #: Relative gap of an exact model from which on closing it by exchange is worth the time.
 _WORTH_CLOSING = 0.05
-#: Largest ratio with which a proximal step may grow.
-_POOR = 1.02
+
+#: Part of the gain of a proximal step that unseen cuts may be worth before the step is made, or made longer.
+_STEP_BELOW = 5.0
+_GROW_BELOW = 2.0
 #: Longest proximal step, in norms of the dual vector: shorter ones creep along nearly flat directions.
 _LONGEST = 1e4
+#: Factor of the first step of a warm start.
+_WARM = 100.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class DualExchange:
     """
 
     max_steps: int = 300
-    search: AtomSearch = field(default_factory=lambda: AtomSearch(256, 60))
+    search: AtomSearch = field(default_factory=lambda: AtomSearch(256, 25))
     step_length: float = 1.0
     models: Polish = field(default_factory=Polish)
     closing: CertifyOptions = field(default_factory=closing_options)
@@ -95,27 +103,38 @@ class DualExchange:
         atoms = rng.standard_normal((2 * n_features, n_features)) if init is None else init.normalized().atoms
         measure = DiscreteMeasure(atoms[:0], np.zeros(0)) if init is None else init.normalized()
         unit = atoms / np.linalg.norm(atoms, axis=1, keepdims=True)
-        return SolverState(measure, np.zeros_like(problem.data), np.inf, unit, level=self.step_length)
+        # Near a minimizer long steps are safe.
+        level = self.step_length if init is None else _WARM * self.step_length
+        return SolverState(measure, np.zeros_like(problem.data), np.inf, unit, level=level)
 
     def step(
         self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
     ) -> SolverState:
         """Solve with the constraints found, search for violations, perhaps finish."""
-        assert state.dual_variable is not None
-        scale = float(np.linalg.norm(problem.data))
-        length = 1.0 / problem.strength if problem.strength else state.level / scale
-        start = problem.data * length + (0.0 if problem.strength else state.dual_variable)
-        dual, measure, active = _inner(problem, start, state.working_set, length)
-        peaks = _peaks(problem, dual, self.search, state.working_set[active], rng)
-        new = peaks.atoms[np.abs(peaks.ratios) > 1.0 + 0.1 * tolerances.gap_tol][:_MAX_NEW]
-        near = np.abs(_ratios(problem, dual, state.working_set)) > 1.0 - _SLACK
+        rows = state.rows if state.rows is not None else _rows_of(problem, state)
+        length = self._length(problem, state.level)
+        center = state.arrays.get("center", np.zeros_like(problem.data))
+        rows, dual = projected(rows, problem.data * length + (0.0 if problem.strength else center))
+        measure = measure_of(rows, length)
+        starts = np.concatenate([measure.atoms, rows.atoms[rows.idle == 0][-_MAX_STARTS:]])
+        peaks = _peaks(problem, dual, self.search, starts, rng)
+        rows = _with_violated(rows, problem, peaks, tolerances)
+        # What the cuts not found yet can be worth, beside what the step gains by its length.
+        unseen = max(0.0, peaks.max_ratio - 1.0) * problem.total_variation(measure)
+        gained = 0.5 * float(np.sum((dual - center) ** 2)) / length
+        level = state.level if problem.strength else _next_level(state.level, dual, unseen, gained)
         state = dataclasses.replace(
-            state, measure=measure, dual_variable=dual, max_ratio=peaks.max_ratio,
-            level=_next_length(state.level, dual, peaks.max_ratio),
-            working_set=np.concatenate([state.working_set[near | active], new]),
+            state, measure=measure, dual_variable=dual, max_ratio=peaks.max_ratio, level=level,
+            # A step from a dual vector that is far from feasible would lead astray: its cuts come first.
+            arrays={"center": dual if unseen < _STEP_BELOW * gained else center},
+            rows=scaled(rows, level / state.level), working_set=rows.atoms,
             n_steps=state.n_steps + 1, n_searches=state.n_searches + 1,
         )  # fmt: skip
         return self._finished(problem, state, tolerances, rng)
+
+    def _length(self, problem: MeasureProblem, level: float) -> float:
+        """Of the step along the data: fixed by the strength in the penalized form."""
+        return 1.0 / problem.strength if problem.strength else level / float(np.linalg.norm(problem.data))
 
     def _finished(
         self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
@@ -126,7 +145,9 @@ class DualExchange:
         residual = problem.relative_residual(state.measure)
         if residual > _TRY_BELOW or state.n_steps % _TRY_EVERY:
             return state
-        combined = cheapest_combination(problem, state.working_set)
+        combined = None
+        if state.working_set.shape[0] * len(problem.data) <= _LARGEST_PROGRAM:
+            combined = cheapest_combination(problem, state.working_set)
         if combined is not None and problem.relative_residual(combined) <= tolerances.feasibility_tol:
             state = self._confirmed(problem, state, combined, tolerances, rng)
         return state if state.status is not None else self._closed(problem, state, tolerances, rng)
@@ -153,17 +174,22 @@ class DualExchange:
         state = dataclasses.replace(state, max_ratio=ratio, n_searches=state.n_searches + 1)
         if problem.objective(measure) - problem.dual_bound(dual, ratio) <= wanted:
             return dataclasses.replace(state, measure=measure, status=Status.CONVERGED)
-        new = peaks.atoms[np.abs(peaks.ratios) > 1.0 + 0.1 * tolerances.gap_tol][:_MAX_NEW]
-        return dataclasses.replace(state, working_set=np.concatenate([state.working_set, new]))
+        assert state.rows is not None
+        rows = _with_violated(state.rows, problem, peaks, tolerances)
+        return dataclasses.replace(state, rows=rows, working_set=rows.atoms)
 
     def _closed(
         self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
     ) -> SolverState:
         """Merge and polish to an exact model of few atoms, and close its gap by an exchange from its support."""
-        assert state.dual_variable is not None
         model = reduced_model(problem, state.measure, self.models)
         if model is None or problem.relative_residual(model) > tolerances.feasibility_tol:
             return state
+        if not np.isfinite(tolerances.gap_tol):
+            return dataclasses.replace(state, measure=model, status=Status.CONVERGED)
+        # The caller keeps the best feasible iterate, whatever becomes of its gap.
+        state = dataclasses.replace(state, measure=model)
+        assert state.dual_variable is not None
         bound = problem.dual_bound(state.dual_variable, state.max_ratio)
         if problem.objective(model) - bound > _WORTH_CLOSING * abs(bound):
             return state
@@ -205,29 +231,29 @@ def cheapest_combination(problem: MeasureProblem, atoms: Vector) -> DiscreteMeas
     return DiscreteMeasure(atoms[used], exact / rho[used])
 
 
-def _next_length(length: float, dual: Vector, max_ratio: float) -> float:
+def _rows_of(problem: MeasureProblem, state: SolverState) -> SignedRows:
+    """Constraints at the directions of a state, on the side to which its dual vector (or the data) leans."""
+    dual = state.dual_variable
+    leaning = problem.data if dual is None or not dual.any() else dual
+    signs = np.where(_ratios(problem, leaning, state.working_set) < 0, -1.0, 1.0)
+    return signed_rows(problem, state.working_set, signs)
+
+
+def _with_violated(
+    rows: SignedRows, problem: MeasureProblem, peaks: Peaks, tolerances: Tolerances
+) -> SignedRows:
+    """The constraints and the highest peaks that violate theirs."""
+    allowed = 1.0 + 0.1 * min(tolerances.gap_tol, _LOOSEST)
+    violated = np.flatnonzero(np.abs(peaks.ratios) > allowed)[:_MAX_NEW]
+    signs = np.where(peaks.ratios[violated] < 0, -1.0, 1.0)
+    return with_atoms(rows, problem, peaks.atoms[violated], signs)
+
+
+def _next_level(level: float, dual: Vector, unseen: float, gained: float) -> float:
     """Longer proximal steps where the constraints found describe the dual well."""
-    if max_ratio > _POOR:
-        return length
-    return min(1.5 * length, _LONGEST * max(1.0, float(np.linalg.norm(dual))))
-
-
-def _inner(
-    problem: MeasureProblem, start: Vector, atoms: Vector, length: float
-) -> tuple[Vector, DiscreteMeasure, NDArray[np.bool_]]:
-    """Feasible dual vector closest to ``start``, the measure of its multipliers, and the atoms it uses."""
-    rho = weights(problem.weighting, problem.dictionary, atoms)
-    rows = problem.dictionary.coefficients(atoms) / rho[:, None]
-    gram, values = rows @ rows.T, rows @ start
-    # Long steps end far from their start: in units of the step the program is well scaled.
-    unit = length * float(np.linalg.norm(problem.data))
-    bounds = np.concatenate([1.0 - values, 1.0 + values]) / unit
-    program = least_distance(np.block([[gram, -gram], [-gram, gram]]), bounds)
-    positive, negative = np.split(program.multipliers * unit, 2)
-    signed = positive - negative
-    active = signed != 0
-    dual = start - rows[active].T @ signed[active]
-    return dual, DiscreteMeasure(atoms[active], signed[active] / (length * rho[active])), active
+    if unseen > _GROW_BELOW * gained:
+        return level
+    return min(1.5 * level, _LONGEST * max(1.0, float(np.linalg.norm(dual))))
 
 
 def _peaks(

@@ -105,10 +105,12 @@ def polish(
     for _ in range(max_steps):
         if not len(signs) or np.linalg.norm(residual) <= tolerance * scale or misses > 8:
             break
-        jacobian = stacked_jacobian(dictionary, vectors, signs) @ charts
+        jacobian = stacked_jacobian(dictionary, vectors, signs)
+        normal = _Normal(jacobian if charts is None else jacobian @ charts, residual)
         while misses <= 8:
-            step = _damped_step(jacobian, residual, damping)
-            trial = vectors - (charts @ step).reshape(vectors.shape)
+            step = normal.step(damping)
+            moved = step if charts is None else charts @ step
+            trial = vectors - moved.reshape(vectors.shape)
             new = _residual(dictionary, trial, signs, y)
             if np.linalg.norm(new) < np.linalg.norm(residual):
                 ratio = np.linalg.norm(new) / np.linalg.norm(residual)
@@ -184,10 +186,10 @@ def _cleaned(problem: MeasureProblem, fitted: DiscreteMeasure, limits: Polish) -
     return best
 
 
-def _charts(dictionary: Dictionary, vectors: Vector, keep_kinks: bool) -> sparse.csr_array:
-    """Directions in which the atoms may move, as one block-diagonal matrix."""
+def _charts(dictionary: Dictionary, vectors: Vector, keep_kinks: bool) -> sparse.csr_array | None:
+    """Directions in which the atoms may move, as one block-diagonal matrix; None for all."""
     if not keep_kinks or not len(vectors):
-        return sparse.eye_array(vectors.size, format="csr")
+        return None
     features = grid_features(dictionary)
     return sparse.block_diag(
         [null_space(features[pixels_on_kink(features, vector)]) for vector in vectors], format="csr"
@@ -198,20 +200,26 @@ def _residual(dictionary: Dictionary, vectors: Vector, signs: Vector, y: Vector)
     return signs @ dictionary.coefficients(vectors) - y
 
 
-def _damped_step(jacobian: Vector, residual: Vector, damping: float) -> Vector:
-    """``(J^T J + c I)^-1 J^T r`` in the smaller of the two dimensions, c relative to the mean square column."""
-    m, n = jacobian.shape
-    shift = max(damping, 1e-15) * float(np.sum(jacobian**2)) / n or 1.0
-    tall = n <= m
-    gram = jacobian.T @ jacobian if tall else jacobian @ jacobian.T
-    while True:
-        try:
-            shifted = gram.copy()
-            shifted[np.diag_indices(len(gram))] += shift
-            factor = scipy.linalg.cho_factor(shifted, lower=True, overwrite_a=True)
-            break
-        except np.linalg.LinAlgError:
-            shift *= 100
-    if tall:
-        return scipy.linalg.cho_solve(factor, jacobian.T @ residual)
-    return jacobian.T @ scipy.linalg.cho_solve(factor, residual)
+class _Normal:
+    """The normal equations ``(J^T J + c I) x = J^T r`` in the smaller of the two dimensions, for several dampings."""
+
+    def __init__(self, jacobian: Vector, residual: Vector) -> None:
+        m, n = jacobian.shape
+        self._jacobian, self._residual, self._tall = jacobian, residual, n <= m
+        self._gram = jacobian.T @ jacobian if self._tall else jacobian @ jacobian.T
+        self._unit = float(np.trace(self._gram)) / max(n, 1)
+
+    def step(self, damping: float) -> Vector:
+        """The damped step; the damping is relative to the mean square column."""
+        shift = max(damping, 1e-15) * self._unit or 1.0
+        while True:
+            try:
+                shifted = self._gram.copy()
+                shifted[np.diag_indices(len(shifted))] += shift
+                factor = scipy.linalg.cho_factor(shifted, lower=True, overwrite_a=True)
+                break
+            except np.linalg.LinAlgError:
+                shift *= 100
+        if self._tall:
+            return scipy.linalg.cho_solve(factor, self._jacobian.T @ self._residual)
+        return self._jacobian.T @ scipy.linalg.cho_solve(factor, self._residual)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -15,10 +17,11 @@ from srinr.inr import INR, inr_from_measure
 from srinr.measures import DiscreteMeasure
 from srinr.solvers.certificate import Certificate
 from srinr.solvers.problem import MeasureProblem
+from srinr.solvers.signed_rows import SignedRows
 from srinr.status import FileFormatError, SrinrError, Status
 
 Vector = NDArray[np.float64]
-_STATE_FORMAT = "srinr-solver-state-1"
+_STATE_FORMAT = "srinr-solver-state-2"
 
 
 class SolverFailure(SrinrError):
@@ -43,6 +46,10 @@ class SolverState:
         Largest ``|eta| / rho`` its last search found; infinite when there was none.
     working_set : array, shape (Q, D)
         Directions kept between steps.
+    arrays : mapping of str to array
+        The solver's own arrays, by name.
+    rows : SignedRows or None
+        What the solver can compute again from the working set, kept to save that; not saved to files.
     level : float
         The solver's own scalar: strength on a path, radius of a trust region.
     status : Status or None
@@ -62,26 +69,28 @@ class SolverState:
     message: str = ""
     n_steps: int = 0
     n_searches: int = 0
+    arrays: Mapping[str, Vector] = field(default_factory=dict)
+    rows: SignedRows | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         # A callback sees the solver's own arrays: it may read them, not change them.
         for name in ("dual_variable", "working_set"):
             array = getattr(self, name)
             if array is not None:
-                view = np.asarray(array, dtype=np.float64).view()
-                view.setflags(write=False)
-                object.__setattr__(self, name, view)
+                object.__setattr__(self, name, _read_only(array))
+        arrays = MappingProxyType({name: _read_only(array) for name, array in self.arrays.items()})
+        object.__setattr__(self, "arrays", arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a file, atomically; nothing in it needs unpickling."""
-        dual = None if self.dual_variable is None else torch.from_numpy(np.array(self.dual_variable))
         save_checkpoint(
             path,
             {
                 "format": _STATE_FORMAT,
                 "atoms": torch.from_numpy(np.array(self.measure.atoms)),
                 "amplitudes": torch.from_numpy(np.array(self.measure.amplitudes)),
-                "dual_variable": dual,
+                "dual_variable": None if self.dual_variable is None else _tensor(self.dual_variable),
+                "arrays": {name: _tensor(array) for name, array in self.arrays.items()},
                 "working_set": torch.from_numpy(np.array(self.working_set)),
                 "scalars": [repr(float(self.max_ratio)), repr(float(self.level))],
                 "status": None if self.status is None else self.status.name,
@@ -112,7 +121,18 @@ class SolverState:
             None if content["status"] is None else Status[content["status"]],
             content["message"],
             *content["counts"],
+            arrays={name: array.numpy() for name, array in content["arrays"].items()},
         )
+
+
+def _tensor(array: Vector) -> torch.Tensor:
+    return torch.from_numpy(np.array(array))
+
+
+def _read_only(array: Vector) -> Vector:
+    view = np.asarray(array, dtype=np.float64).view()
+    view.setflags(write=False)
+    return view
 
 
 @dataclass(frozen=True)
@@ -143,7 +163,7 @@ class Tolerances:
     Parameters
     ----------
     gap_tol : float, default 1e-6
-        Of the duality gap, relative to the objective.
+        Of the duality gap, relative to the objective; infinite: any exact fit will do (equality form).
     feasibility_tol : float, default 1e-9
         Of ``|A mu - y| / |y|`` in the equality form.
     """
@@ -154,7 +174,7 @@ class Tolerances:
     def __post_init__(self) -> None:
         for name in ("gap_tol", "feasibility_tol"):
             value = getattr(self, name)
-            if not (np.isfinite(value) and value > 0):
+            if not value > 0 or (name == "feasibility_tol" and not np.isfinite(value)):
                 raise ValueError(f"{name} must be a positive number, got {value!r}")
 
 

@@ -8,7 +8,7 @@ A dual vector ``q`` correlates with all neurons at once: ``eta(w) = <q, phi(w)>`
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -183,6 +183,13 @@ class NeuronDictionary:
         return self.encoding.features(points)
 
     @functools.cached_property
+    def _dual_images(self) -> Callable[[bytes], torch.Tensor]:
+        # The steps of a search ask for the same dual vector again and again.
+        return functools.lru_cache(maxsize=2)(
+            lambda values: torch.from_numpy(self.dual_image(np.frombuffer(values)))
+        )
+
+    @functools.cached_property
     def _features32(self) -> torch.Tensor:
         return self._features64.to(torch.float32)
 
@@ -212,8 +219,8 @@ class NeuronDictionary:
 
     def correlations(self, dual: Vector, atoms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """``eta`` (P,) and its gradients (P, D): two matrix products, no transform per atom."""
-        p = torch.from_numpy(self.dual_image(dual)).to(atoms)
-        return self.weighted_means(p, atoms)
+        p = self._dual_images(np.asarray(dual, dtype=np.float64).tobytes())
+        return self.weighted_means(p.to(atoms), atoms)
 
     def weighted_means(self, p: torch.Tensor, atoms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean of ``p relu(<w, gamma>)`` over the grid (P,) and its gradients (P, D); ``p`` is flat."""
