@@ -6,6 +6,8 @@ if __name__ != "srinr.solvers":
         "'import srinr.solvers'; see CONTRIBUTING.md"
     )
 
+from srinr.solvers.adam_stage import Adam
+from srinr.solvers.augmented_lagrangian import AugmentedLagrangian
 from srinr.solvers.certificate import Certificate, Level, Witness
 from srinr.solvers.certify import certify
 from srinr.solvers.conversion import balanced_inr, problem_from_inr
@@ -26,6 +28,8 @@ from srinr.solvers.width_one import WidthOneRecovery, recover_width_one
 from srinr.solvers.width_one_certificate import total_variation_bound, width_one_certificate
 
 __all__ = [
+    "Adam",
+    "AugmentedLagrangian",
     "BoundStatus",
     "Certificate",
     "CertifyOptions",

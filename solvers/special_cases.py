@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srinr.dictionary import NeuronDictionary
+from srinr.exact_dictionary import ExactDictionary
 from srinr.measures import DiscreteMeasure
 from srinr.solvers.certificate import Certificate, Level
 from srinr.solvers.exchange import CertifyOptions, Ending, Limits, exchange
@@ -90,7 +91,8 @@ def proved_if_small(problem: MeasureProblem, searched: Certificate, deadline: fl
     """
     encoding, dual = problem.dictionary.encoding, searched.dual_variable
     small = encoding.n_features <= _PROVABLE_FEATURES and isinstance(problem.weighting, StandardWeighting)
-    if not small or dual is None:
+    coverable = isinstance(problem.dictionary, NeuronDictionary | ExactDictionary)
+    if not (small and coverable) or dual is None:
         return searched
     for tolerance in _PROOF_TOLERANCES:
         seconds = min(_PROOF_SECONDS, deadline - time.perf_counter())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from srinr.encodings.fourier_features import FourierFeatures
     from srinr.encodings.identity import Coordinates
     from srinr.exact_dictionary import ExactDictionary
+    from srinr.exact_planar_dictionary import ExactPlanarDictionary
     from srinr.fit_result import FitResult, FitState
     from srinr.inr import INR, inr_from_measure, measure_from_inr
     from srinr.measures import DiscreteMeasure
@@ -47,6 +48,7 @@ _HOME = {
     "FourierSamples": "srinr.samples",
     "NeuronDictionary": "srinr.dictionary",
     "ExactDictionary": "srinr.exact_dictionary",
+    "ExactPlanarDictionary": "srinr.exact_planar_dictionary",
     "StandardWeighting": "srinr.weightings",
     "FourierWeighting": "srinr.weightings",
     "IntegralWeighting": "srinr.weightings",
@@ -93,6 +95,7 @@ __all__ = [
     "CustomWeighting",
     "DiscreteMeasure",
     "ExactDictionary",
+    "ExactPlanarDictionary",
     "FitResult",
     "FitState",
     "FourierFeatures",
