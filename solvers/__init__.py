@@ -6,7 +6,7 @@ if __name__ != "srinr.solvers":
         "'import srinr.solvers'; see CONTRIBUTING.md"
     )
 
-from srinr.solvers.adam_stage import Adam
+from srinr.solvers.adam_stage import AdamSteps
 from srinr.solvers.augmented_lagrangian import AugmentedLagrangian
 from srinr.solvers.certificate import Certificate, Level, Witness
 from srinr.solvers.certify import certify
@@ -28,7 +28,7 @@ from srinr.solvers.width_one import WidthOneRecovery, recover_width_one
 from srinr.solvers.width_one_certificate import total_variation_bound, width_one_certificate
 
 __all__ = [
-    "Adam",
+    "AdamSteps",
     "AugmentedLagrangian",
     "BoundStatus",
     "Certificate",

@@ -28,7 +28,7 @@ class Moments:
 
 
 @dataclass(frozen=True)
-class Adam:
+class AdamSteps:
     """Adam as the inner method of :class:`AugmentedLagrangian`.
 
     Parameters
@@ -63,7 +63,7 @@ def adam_stage(
     data: torch.Tensor,
     multipliers: torch.Tensor,
     penalty: float,
-    options: Adam,
+    options: AdamSteps,
     *,
     watch: Callable[[Students], None] | None = None,
 ) -> tuple[Students, Moments]:
@@ -81,7 +81,7 @@ def adam_stage(
         Of the constraint.
     penalty : float
         Of the squared residual.
-    options : Adam
+    options : AdamSteps
         Number of steps and their size.
     watch : callable, optional
         Called with the students after every step, e.g. to follow an error; to stay fast it must not wait for the device.

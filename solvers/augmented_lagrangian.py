@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from srinr.dictionary import Dictionary, NeuronDictionary
 from srinr.measures import DiscreteMeasure
-from srinr.solvers.adam_stage import Adam, Moments, adam_stage
+from srinr.solvers.adam_stage import AdamSteps, Moments, adam_stage
 from srinr.solvers.polish import Polish, reduced_model
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.solution import SolverState, Tolerances
@@ -37,7 +37,7 @@ class AugmentedLagrangian:
     ----------
     n_neurons : int, default 100
         Width of the student.
-    inner : Adam
+    inner : AdamSteps
         The method inside a stage.
     max_steps : int, default 60
         Stages.
@@ -70,14 +70,14 @@ class AugmentedLagrangian:
     >>> from srinr.solvers import MeasureProblem, solve
     >>> dictionary = NeuronDictionary.lattice(max_frequency=1, cutoff=4, dim=1)
     >>> teacher = DiscreteMeasure([[0.6, 0.0, 0.8]], [2.0])
-    >>> solver = AugmentedLagrangian(n_neurons=10, inner=Adam(n_steps=300, learning_rate=1e-2), models=Polish())
+    >>> solver = AugmentedLagrangian(n_neurons=10, inner=AdamSteps(n_steps=300, learning_rate=1e-2), models=Polish())
     >>> solution = solve(MeasureProblem(dictionary, dictionary.sample(teacher)), solver)
     >>> solution.relative_residual < 1e-9
     True
     """
 
     n_neurons: int = 100
-    inner: Adam = field(default_factory=Adam)
+    inner: AdamSteps = field(default_factory=AdamSteps)
     max_steps: int = 60
     penalty: float = 10.0
     growth: float = 1.5

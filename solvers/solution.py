@@ -120,7 +120,8 @@ class SolverState:
             float(content["scalars"][1]),
             None if content["status"] is None else Status[content["status"]],
             content["message"],
-            *content["counts"],
+            n_steps=content["counts"][0],
+            n_searches=content["counts"][1],
             arrays={name: array.numpy() for name, array in content["arrays"].items()},
         )
 

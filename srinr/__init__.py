@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from srinr.operators.linear import LinearOperator
     from srinr.operators.mri import CoilSensitivity, SamplingMask
     from srinr.optimizers import LBFGS, Adam
+    from srinr.phase_diagram import PhaseDiagram
     from srinr.regularizers import (
         CustomWeightDecay,
         FourierWeightDecay,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from srinr.samples import FourierSamples
     from srinr.stages import Stage, Validation, coarse_to_fine
     from srinr.status import SrinrError, Status
+    from srinr.sweeps import phase_transition
     from srinr.training import fit
     from srinr.weightings import CustomWeighting, FourierWeighting, IntegralWeighting, StandardWeighting
 
@@ -81,6 +83,8 @@ _HOME = {
     "Stage": "srinr.stages",
     "Validation": "srinr.stages",
     "coarse_to_fine": "srinr.stages",
+    "PhaseDiagram": "srinr.phase_diagram",
+    "phase_transition": "srinr.sweeps",
 }
 
 __all__ = [
@@ -108,6 +112,7 @@ __all__ = [
     "IntegralWeighting",
     "LinearOperator",
     "NeuronDictionary",
+    "PhaseDiagram",
     "SamplingMask",
     "ShallowReLU",
     "Siren",
@@ -125,6 +130,7 @@ __all__ = [
     "inr_from_measure",
     "lowpass_frequencies",
     "measure_from_inr",
+    "phase_transition",
 ]
 
 

@@ -31,7 +31,7 @@ _CORE = (
     "typer",
     "rich",
 )
-_OPTIONAL = {"finufft": "nufft"}
+_OPTIONAL = {"finufft": "nufft", "distributed": "sweeps", "pandas": "sweeps", "xarray": "sweeps"}
 
 
 def show_environment() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from srinr import DiscreteMeasure, ExactDictionary, NeuronDictionary
-from srinr.solvers import Adam, AugmentedLagrangian, MeasureProblem, SolverState, solve
+from srinr.solvers import AdamSteps, AugmentedLagrangian, MeasureProblem, SolverState, solve
 from srinr.solvers.adam_stage import Moments, adam_stage
 from srinr.solvers.polish import Polish
 from srinr.solvers.students import (
@@ -25,7 +25,7 @@ LINE = NeuronDictionary.lattice(max_frequency=1, cutoff=4, dim=1, n_grid=48)
 PLANE = NeuronDictionary.lattice(max_frequency=1, cutoff=3, n_grid=12)
 TEACHER = DiscreteMeasure([[0.6, 0.0, 0.8]], [2.0])
 WEIGHTINGS = [StandardWeighting(), FourierWeighting(), IntegralWeighting()]
-QUICK = AugmentedLagrangian(n_neurons=10, inner=Adam(n_steps=300, learning_rate=1e-2), models=Polish())
+QUICK = AugmentedLagrangian(n_neurons=10, inner=AdamSteps(n_steps=300, learning_rate=1e-2), models=Polish())
 
 
 def students(dictionary, n=4, batch=2):
@@ -87,7 +87,7 @@ def test_samples_and_images_are_those_of_the_dictionary():
 def test_a_stage_takes_the_steps_of_torch():
     now, m = students(LINE), len(LINE.real_samples.frequencies)
     data, multipliers = torch.zeros(2, m, dtype=torch.float64), torch.ones(2, m, dtype=torch.float64)
-    options = Adam(n_steps=7, learning_rate=1e-2, dtype=torch.float64)
+    options = AdamSteps(n_steps=7, learning_rate=1e-2, dtype=torch.float64)
     seen = []
     ours, moments = adam_stage(
         LINE, StandardWeighting(), now, Moments.zero(now), data, multipliers, 2.0, options, watch=seen.append
@@ -110,7 +110,7 @@ def test_a_stage_takes_the_steps_of_torch():
 def test_a_batch_trains_like_its_members():
     both, m = students(LINE), len(LINE.real_samples.frequencies)
     data = torch.randn((2, m), dtype=torch.float64, generator=torch.Generator().manual_seed(3))
-    options = Adam(n_steps=50, dtype=torch.float64)
+    options = AdamSteps(n_steps=50, dtype=torch.float64)
     zero = torch.zeros_like(data)
     together, _ = adam_stage(LINE, StandardWeighting(), both, Moments.zero(both), data, zero, 5.0, options)
     for index in range(2):
@@ -159,7 +159,7 @@ def test_a_saved_state_goes_on_as_if_nothing_had_been(tmp_path):
 
 def test_training_that_diverges_says_so():
     problem = MeasureProblem(LINE, LINE.sample(TEACHER))
-    wild = AugmentedLagrangian(n_neurons=5, inner=Adam(n_steps=200, learning_rate=1e30), max_steps=3)
+    wild = AugmentedLagrangian(n_neurons=5, inner=AdamSteps(n_steps=200, learning_rate=1e30), max_steps=3)
     solution = solve(problem, wild)
     assert solution.status is Status.NONFINITE
     assert "learning rate" in solution.message
@@ -196,7 +196,7 @@ def test_options_out_of_range_are_refused(options):
 @pytest.mark.parametrize("options", [{"n_steps": 0}, {"learning_rate": 0.0}])
 def test_adam_out_of_range_is_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
-        Adam(**options)
+        AdamSteps(**options)
 
 
 def test_problems_it_cannot_solve_are_refused():
