@@ -146,7 +146,8 @@ class DualExchange:
         if residual > _TRY_BELOW or state.n_steps % _TRY_EVERY:
             return state
         combined = None
-        if state.working_set.shape[0] * len(problem.data) <= _LARGEST_PROGRAM:
+        bounded = np.isfinite(tolerances.gap_tol)
+        if bounded and state.working_set.shape[0] * len(problem.data) <= _LARGEST_PROGRAM:
             combined = cheapest_combination(problem, state.working_set)
         if combined is not None and problem.relative_residual(combined) <= tolerances.feasibility_tol:
             state = self._confirmed(problem, state, combined, tolerances, rng)
@@ -185,7 +186,8 @@ class DualExchange:
         model = reduced_model(problem, state.measure, self.models)
         if model is None or problem.relative_residual(model) > tolerances.feasibility_tol:
             return state
-        if not np.isfinite(tolerances.gap_tol):
+        if not np.isfinite(tolerances.gap_tol) and 2 * model.atoms.size <= len(problem.data):
+            # Twice as many equations as unknowns are not met by chance.
             return dataclasses.replace(state, measure=model, status=Status.CONVERGED)
         # The caller keeps the best feasible iterate, whatever becomes of its gap.
         state = dataclasses.replace(state, measure=model)
@@ -197,7 +199,7 @@ class DualExchange:
         if closed is None:
             return state
         gap = problem.objective(model) - problem.dual_bound(closed.dual, closed.max_ratio)
-        if gap > tolerances.gap_tol * problem.objective(model):
+        if gap > min(tolerances.gap_tol, _WORTH_CLOSING) * problem.objective(model):
             return state
         return dataclasses.replace(
             state, measure=model, dual_variable=closed.dual, max_ratio=closed.max_ratio,

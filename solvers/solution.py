@@ -164,7 +164,8 @@ class Tolerances:
     Parameters
     ----------
     gap_tol : float, default 1e-6
-        Of the duality gap, relative to the objective; infinite: any exact fit will do (equality form).
+        Of the duality gap, relative to the objective; infinite: an exact
+        fit with twice as many equations as unknowns will do (equality form, where the solver looks for one).
     feasibility_tol : float, default 1e-9
         Of ``|A mu - y| / |y|`` in the equality form.
     """

@@ -34,14 +34,14 @@ LAYERS = (
     ("srinr.analysis", "srinr.solvers", "srinr.amplitude"),
     ("srinr.candidates", "srinr.lowpass_plan", "srinr.recovery*", "srinr.multicoil*", "srinr.gradient_adjustment",
      "srinr.meta_learning", "srinr.tasks", "srinr.sweeps", "srinr.sweep_*", "srinr.phase_*",
-     "srinr.panels", "srinr.plotting",
+     "srinr.teachers", "srinr.recovery_trial", "srinr.panels", "srinr.plotting",
      "srinr.certificate_figures", "srinr.measure_figures",
      "srinr.report", "srinr.output_files", "srinr.run_folder"),
     ("srinr.cli", "srinr.cli_*", "srinr.__main__"),
 )  # fmt: skip
 
 #: Only these may import ``srinr.solvers`` or ``srinr.phantoms`` from the outside.
-MAY_IMPORT_ALL = ("srinr.tasks", "srinr.sweeps", "srinr.cli", "srinr.cli_*")
+MAY_IMPORT_ALL = ("srinr.tasks", "srinr.sweeps", "srinr.recovery_trial", "srinr.cli", "srinr.cli_*")
 
 HEAVY = ("numpy", "scipy", "torch", "numba", "cvxpy", "matplotlib", "skimage", "typer", "rich", "safetensors")
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 80
