@@ -10,12 +10,14 @@ from srinr.solvers.adam_stage import AdamSteps
 from srinr.solvers.augmented_lagrangian import AugmentedLagrangian
 from srinr.solvers.certificate import Certificate, Level, Witness
 from srinr.solvers.certify import certify
+from srinr.solvers.continuum_exchange import ContinuumExchange
 from srinr.solvers.conversion import balanced_inr, problem_from_inr
 from srinr.solvers.dual_exchange import DualExchange
 from srinr.solvers.exchange import CertifyOptions
 from srinr.solvers.frank_wolfe import SlidingFrankWolfe
 from srinr.solvers.grid_basis_pursuit import GridBasisPursuit
 from srinr.solvers.problem import MeasureProblem
+from srinr.solvers.reduced import Polish
 from srinr.solvers.regularization_path import regularization_path
 from srinr.solvers.rigorous import prove_dual_bound
 from srinr.solvers.rigorous_bound import RigorousBound, rigorous_certificate
@@ -33,10 +35,12 @@ __all__ = [
     "BoundStatus",
     "Certificate",
     "CertifyOptions",
+    "ContinuumExchange",
     "DualExchange",
     "GridBasisPursuit",
     "Level",
     "MeasureProblem",
+    "Polish",
     "Record",
     "RigorousBound",
     "SlidingFrankWolfe",

@@ -11,6 +11,9 @@ from srinr.dictionary import NeuronDictionary
 from srinr.solvers.students import Students, data_and_gradients, decay_gradients
 from srinr.weightings import Weighting
 
+#: Follows a training: called with the images (B, n_points) of all students before a step; True ends the stage.
+Watch = Callable[[torch.Tensor], bool | None]
+
 
 @dataclass(frozen=True, eq=False)
 class Moments:
@@ -65,7 +68,7 @@ def adam_stage(
     penalty: float,
     options: AdamSteps,
     *,
-    watch: Callable[[Students], None] | None = None,
+    watch: Watch | None = None,
 ) -> tuple[Students, Moments]:
     """Train with fixed multipliers and penalty; the arguments are not changed.
 
@@ -84,7 +87,8 @@ def adam_stage(
     options : AdamSteps
         Number of steps and their size.
     watch : callable, optional
-        Called with the students after every step, e.g. to follow an error; to stay fast it must not wait for the device.
+        Called with the images (B, n_points) before every step, e.g. to follow an error; the stage ends early when
+        it returns True. What it returns is asked for on the host: True, False or None, not a tensor.
     """
     values = [t.clone() for t in students.tensors]
     first = [t.clone() for t in moments.first.tensors]
@@ -93,7 +97,9 @@ def adam_stage(
     count = moments.n_steps
     for _ in range(options.n_steps):
         now = Students(values[0], values[1])
-        _, slope = data_and_gradients(dictionary, now, data, multipliers, penalty)
+        pixels, slope = data_and_gradients(dictionary, now, data, multipliers, penalty)
+        if watch is not None and watch(pixels):
+            break
         decay = decay_gradients(dictionary, weighting, now)
         count += 1
         step = options.learning_rate / (1.0 - beta1**count)
@@ -104,7 +110,5 @@ def adam_stage(
             second[index].mul_(beta2).addcmul_(gradient, gradient, value=1.0 - beta2)
             denominator = second[index].sqrt().mul_(root).add_(options.epsilon)
             values[index].addcdiv_(first[index], denominator, value=-step)
-        if watch is not None:
-            watch(Students(values[0], values[1]))
     trained = Students(values[0], values[1])
     return trained, Moments(Students(first[0], first[1]), Students(second[0], second[1]), count)

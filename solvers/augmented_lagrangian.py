@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from srinr.dictionary import Dictionary, NeuronDictionary
 from srinr.measures import DiscreteMeasure
-from srinr.solvers.adam_stage import AdamSteps, Moments, adam_stage
-from srinr.solvers.polish import Polish, reduced_model
+from srinr.solvers.adam_stage import AdamSteps, Moments, Watch, adam_stage
 from srinr.solvers.problem import MeasureProblem
+from srinr.solvers.reduced import Polish, reduced_model
 from srinr.solvers.solution import SolverState, Tolerances
 from srinr.solvers.students import Students, draw_students, sampled
 from srinr.status import Status
@@ -49,6 +49,9 @@ class AugmentedLagrangian:
         Raise the penalty only when a stage leaves more than this part of the residual; by default always, as published.
     models : Polish, optional
         Look for an exact model of few neurons after each stage; None trains the student only, as published.
+    watch : callable, optional
+        Sees the student's image (1, n_points) before every Adam step and ends the stage by returning True. The
+        published experiments stop so when the true image is reached, which who recovers does not know.
 
     Raises
     ------
@@ -83,6 +86,7 @@ class AugmentedLagrangian:
     growth: float = 1.5
     feasibility: float | None = None
     models: Polish | None = None
+    watch: Watch | None = None
 
     def __post_init__(self) -> None:
         for name in ("n_neurons", "max_steps"):
@@ -129,6 +133,7 @@ class AugmentedLagrangian:
         students, moments = adam_stage(
             dictionary, problem.weighting, _students("", state, dtype), _moments(state, dtype),
             _tensor(problem.data[None], dtype), _tensor(multipliers[None], dtype), state.level, self.inner,
+            watch=self.watch,
         )  # fmt: skip
         # The residual after the last update, in double precision: the published code is one step behind.
         double = Students(students.atoms.double(), students.amplitudes.double())

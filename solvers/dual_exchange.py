@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,8 +15,8 @@ from srinr.solvers.atom_search import AtomSearch, Peaks, refined, search_atoms
 from srinr.solvers.closing import closing_dual, closing_options
 from srinr.solvers.exchange import CertifyOptions
 from srinr.solvers.kinks import snapped
-from srinr.solvers.polish import Polish, reduced_model
 from srinr.solvers.problem import MeasureProblem
+from srinr.solvers.reduced import Polish, reduced_fits
 from srinr.solvers.signed_rows import SignedRows, measure_of, projected, scaled, signed_rows, with_atoms
 from srinr.solvers.solution import SolverState, Tolerances
 from srinr.status import Status
@@ -35,12 +36,15 @@ _MAX_NEW = 100
 #: Relative residual from which on exact models of few atoms are tried.
 _TRY_BELOW = 0.06
 _TRY_EVERY = 4
+#: Pixels over which kinks are rounded off, in turn: sharp fits finish, wide roundings bring atoms near.
+_ROUNDED: tuple[tuple[float, ...], ...] = ((), (3.0, 1.5), (1.5, 0.5))
 #: Relative gap of an exact model from which on closing it by exchange is worth the time.
 _WORTH_CLOSING = 0.05
 
-#: Part of the gain of a proximal step that unseen cuts may be worth before the step is made, or made longer.
-_STEP_BELOW = 5.0
-_GROW_BELOW = 2.0
+#: Largest ``|eta| / rho`` with which a proximal step is made, and with which the next one is longer.
+_STEP_BELOW = 1.05
+_GROW_BELOW = 1.02
+_GROWTH = 1.5
 #: Longest proximal step, in norms of the dual vector: shorter ones creep along nearly flat directions.
 _LONGEST = 1e4
 #: Factor of the first step of a warm start.
@@ -54,7 +58,8 @@ class DualExchange:
     The penalized form is a least-distance program: the feasible dual vector closest to ``y / strength``. The
     equality form, maximize ``<q, y>``, is solved by proximal steps, each the feasible vector closest to
     ``q + step y``; the multipliers of a step are the amplitudes, its length is the residual. Once the residual is
-    small, clusters of atoms are merged and polished to an exact model, whose gap is then closed.
+    small, models of few merged atoms are fitted to the data. One that is exact ends the search, once its gap is
+    closed; the atoms of the others become constraints, from which the next steps take what helps.
 
     Parameters
     ----------
@@ -85,7 +90,11 @@ class DualExchange:
     max_steps: int = 300
     search: AtomSearch = field(default_factory=lambda: AtomSearch(256, 25))
     step_length: float = 1.0
-    models: Polish = field(default_factory=Polish)
+    models: Polish = field(
+        default_factory=lambda: Polish(
+            max_steps=100, max_atoms=18, thresholds=(0.35, 0.2, 0.12, 0.07), fall=0.9
+        )
+    )
     closing: CertifyOptions = field(default_factory=closing_options)
     closing_seconds: float = 60.0
 
@@ -111,6 +120,12 @@ class DualExchange:
         self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
     ) -> SolverState:
         """Solve with the constraints found, search for violations, perhaps finish."""
+        return self._finished(problem, self.advanced(problem, state, tolerances, rng), tolerances, rng)
+
+    def advanced(
+        self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
+    ) -> SolverState:
+        """Solve with the constraints found and search for violations."""
         rows = state.rows if state.rows is not None else _rows_of(problem, state)
         length = self._length(problem, state.level)
         center = state.arrays.get("center", np.zeros_like(problem.data))
@@ -119,18 +134,15 @@ class DualExchange:
         starts = np.concatenate([measure.atoms, rows.atoms[rows.idle == 0][-_MAX_STARTS:]])
         peaks = _peaks(problem, dual, self.search, starts, rng)
         rows = _with_violated(rows, problem, peaks, tolerances)
-        # What the cuts not found yet can be worth, beside what the step gains by its length.
-        unseen = max(0.0, peaks.max_ratio - 1.0) * problem.total_variation(measure)
-        gained = 0.5 * float(np.sum((dual - center) ** 2)) / length
-        level = state.level if problem.strength else _next_level(state.level, dual, unseen, gained)
-        state = dataclasses.replace(
-            state, measure=measure, dual_variable=dual, max_ratio=peaks.max_ratio, level=level,
+        ratio = peaks.max_ratio
+        level = state.level if problem.strength else _next_level(state.level, dual, ratio)
+        return dataclasses.replace(
+            state, measure=measure, dual_variable=dual, max_ratio=ratio, level=level,
             # A step from a dual vector that is far from feasible would lead astray: its cuts come first.
-            arrays={"center": dual if unseen < _STEP_BELOW * gained else center},
+            arrays={"center": dual if ratio < _STEP_BELOW else center},
             rows=scaled(rows, level / state.level), working_set=rows.atoms,
             n_steps=state.n_steps + 1, n_searches=state.n_searches + 1,
         )  # fmt: skip
-        return self._finished(problem, state, tolerances, rng)
 
     def _length(self, problem: MeasureProblem, level: float) -> float:
         """Of the step along the data: fixed by the strength in the penalized form."""
@@ -142,8 +154,7 @@ class DualExchange:
         """The state with a status when the gap is closed, perhaps by an exact model."""
         if problem.strength:
             return self._confirmed(problem, state, state.measure, tolerances, rng)
-        residual = problem.relative_residual(state.measure)
-        if residual > _TRY_BELOW or state.n_steps % _TRY_EVERY:
+        if not worth_fitting(problem, state):
             return state
         combined = None
         bounded = np.isfinite(tolerances.gap_tol)
@@ -183,11 +194,16 @@ class DualExchange:
         self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
     ) -> SolverState:
         """Merge and polish to an exact model of few atoms, and close its gap by an exchange from its support."""
-        model = reduced_model(problem, state.measure, self.models)
+        assert state.dual_variable is not None
+        fits = reduced_fits(problem, state.measure, self.models, roundings(state))
+        model = fits.exact
         if model is None or problem.relative_residual(model) > tolerances.feasibility_tol:
-            return state
-        if not np.isfinite(tolerances.gap_tol) and 2 * model.atoms.size <= len(problem.data):
-            # Twice as many equations as unknowns are not met by chance.
+            state = with_fits(problem, state, fits.others)
+            # Without a gap to close, feasible steps end the search: what they minimize is hardly lowered any more.
+            feasible = problem.relative_residual(state.measure) <= tolerances.feasibility_tol
+            done = feasible and not np.isfinite(tolerances.gap_tol)
+            return dataclasses.replace(state, status=Status.CONVERGED if done else None)
+        if not np.isfinite(tolerances.gap_tol) and overdetermined(problem, model):
             return dataclasses.replace(state, measure=model, status=Status.CONVERGED)
         # The caller keeps the best feasible iterate, whatever becomes of its gap.
         state = dataclasses.replace(state, measure=model)
@@ -205,6 +221,30 @@ class DualExchange:
             state, measure=model, dual_variable=closed.dual, max_ratio=closed.max_ratio,
             n_searches=state.n_searches + closed.n_searches, status=Status.CONVERGED,
         )  # fmt: skip
+
+
+def worth_fitting(problem: MeasureProblem, state: SolverState) -> bool:
+    """Whether it is time to fit models of few atoms: every few steps, once the residual is small."""
+    return state.n_steps % _TRY_EVERY == 0 and problem.relative_residual(state.measure) <= _TRY_BELOW
+
+
+def roundings(state: SolverState) -> tuple[float, ...]:
+    """Pixels over which the kinks of the next fits are rounded off."""
+    return _ROUNDED[state.n_steps // _TRY_EVERY % len(_ROUNDED)]
+
+
+def overdetermined(problem: MeasureProblem, model: DiscreteMeasure) -> bool:
+    """Whether there are twice as many equations as unknowns: such are not met by chance."""
+    return 2 * model.atoms.size <= len(problem.data)
+
+
+def with_fits(problem: MeasureProblem, state: SolverState, fits: Iterable[DiscreteMeasure]) -> SolverState:
+    """The state with the atoms of fits that stopped short among its constraints."""
+    rows = state.rows
+    assert rows is not None
+    for fit in fits:
+        rows = with_atoms(rows, problem, fit.atoms, np.sign(fit.amplitudes))
+    return dataclasses.replace(state, rows=rows, working_set=rows.atoms)
 
 
 def cheapest_combination(problem: MeasureProblem, atoms: Vector) -> DiscreteMeasure | None:
@@ -251,11 +291,11 @@ def _with_violated(
     return with_atoms(rows, problem, peaks.atoms[violated], signs)
 
 
-def _next_level(level: float, dual: Vector, unseen: float, gained: float) -> float:
+def _next_level(level: float, dual: Vector, ratio: float) -> float:
     """Longer proximal steps where the constraints found describe the dual well."""
-    if unseen > _GROW_BELOW * gained:
+    if ratio > _GROW_BELOW:
         return level
-    return min(1.5 * level, _LONGEST * max(1.0, float(np.linalg.norm(dual))))
+    return min(_GROWTH * level, _LONGEST * max(1.0, float(np.linalg.norm(dual))))
 
 
 def _peaks(

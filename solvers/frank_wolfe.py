@@ -21,8 +21,9 @@ from srinr.solvers.exchange import CertifyOptions
 from srinr.solvers.gated import gated_refit, penalized_objective
 from srinr.solvers.kinks import snapped
 from srinr.solvers.merge import balanced, from_balanced, merge_atoms, prune
-from srinr.solvers.polish import Polish, polish, reduced_model
+from srinr.solvers.polish import polish
 from srinr.solvers.problem import MeasureProblem
+from srinr.solvers.reduced import Polish, reduced_model
 from srinr.solvers.solution import SolverState, Tolerances
 from srinr.status import Status
 

@@ -1,4 +1,4 @@
-"""From an approximate measure to an exact one: Levenberg-Marquardt on the atoms of a reduced model.
+"""From an approximate measure to an exact one: Levenberg-Marquardt on its atoms.
 
 A balanced atom ``v_i = |a_i| w_i`` with its sign is all that matters, since ReLU neurons are positively
 homogeneous: the residual ``sum_i s_i phi(v_i) - y`` has the Jacobian ``[s_i J(v_i)]``. When the number of atoms is
@@ -7,53 +7,32 @@ right, the steps converge quadratically, down to rounding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 from scipy import sparse
 
-from srinr.dictionary import Dictionary
+from srinr.dictionary import Dictionary, NeuronDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.rounded_dictionary import RoundedDictionary
 from srinr.solvers.kinks import null_space, pixels_on_kink
-from srinr.solvers.merge import balanced, from_balanced, merge_atoms, prune
+from srinr.solvers.merge import balanced, from_balanced
 from srinr.solvers.patterns import grid_features
 from srinr.solvers.problem import MeasureProblem
 
 Vector = NDArray[np.float64]
 
-#: Sizes, relative to the largest, below which atoms are left out of the reduced models.
-THRESHOLDS = (0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
 
-
-@dataclass(frozen=True)
-class Polish:
-    """Options of :func:`polish` and :func:`reduced_model`.
-
-    Parameters
-    ----------
-    max_steps : int, default 40
-        Levenberg-Marquardt steps of one fit.
-    accept : float, default 1e-6
-        Relative residual from which on a reduced model counts as exact; it is then fitted to rounding.
-    max_atoms : int, default 12
-        Larger models are not tried.
-    cosine : float, default 0.9
-        Closeness of the atoms that are merged before the models are built.
-    """
-
-    max_steps: int = 40
-    accept: float = 1e-6
-    max_atoms: int = 12
-    cosine: float = 0.9
-
-
-def stacked_jacobian(dictionary: Dictionary, vectors: Vector, signs: Vector) -> Vector:
+def stacked_jacobian(dictionary: Dictionary | RoundedDictionary, vectors: Vector, signs: Vector) -> Vector:
     """Jacobian ``[s_1 J(v_1), ..., s_P J(v_P)]`` of the prediction, shape (m, P D)."""
-    m = dictionary.real_samples.n_real
-    parts = [sign * dictionary.jacobian(vector) for vector, sign in zip(vectors, signs, strict=True)]
-    return np.hstack([np.zeros((m, 0)), *parts])
+    n, n_features = vectors.shape
+    # Columns are stored contiguously: that is how they are computed and multiplied.
+    columns = np.empty((n * n_features, dictionary.real_samples.n_real))
+    for index, (vector, sign) in enumerate(zip(vectors, signs, strict=True)):
+        np.multiply(
+            dictionary.jacobian(vector).T, sign, out=columns[index * n_features : (index + 1) * n_features]
+        )
+    return columns.T
 
 
 def polish(
@@ -63,6 +42,7 @@ def polish(
     max_steps: int = 40,
     tolerance: float = 1e-15,
     keep_kinks: bool = False,
+    rounded: float = 0.0,
 ) -> tuple[DiscreteMeasure, float]:
     """Fit the atoms to the data, the number of atoms and the signs kept.
 
@@ -78,13 +58,16 @@ def polish(
         Relative residual at which to stop.
     keep_kinks : bool, default False
         Whether atoms on kinks of a grid dictionary stay there: minimizers of the penalized form lie on them.
+    rounded : float, default 0
+        Pixels over which the kinks of a grid dictionary are rounded off (:class:`srinr.RoundedDictionary`): the
+        fit is then biased, but does not stop at kinks. Without effect on dictionaries of the continuum.
 
     Returns
     -------
     measure : DiscreteMeasure
         Unit atoms; never farther from the data than the start.
     residual : float
-        Its relative residual ``|A mu - y| / |y|``.
+        Its relative residual ``|A mu - y| / |y|``, as the rounded dictionary sees it.
 
     Examples
     --------
@@ -96,11 +79,14 @@ def polish(
     >>> residual < 1e-13, bool(np.allclose(found.atoms, teacher.atoms))
     (True, True)
     """
-    dictionary, y = problem.dictionary, problem.data
+    dictionary: Dictionary | RoundedDictionary = problem.dictionary
+    if rounded and isinstance(problem.dictionary, NeuronDictionary):
+        dictionary = RoundedDictionary(problem.dictionary, rounded)
+    y = problem.data
     scale = float(np.linalg.norm(y)) or 1.0
     vectors, signs = balanced(measure)
     residual = _residual(dictionary, vectors, signs, y)
-    charts = _charts(dictionary, vectors, keep_kinks)
+    charts = _charts(problem.dictionary, vectors, keep_kinks)
     damping, misses = 1e-3, 0
     for _ in range(max_steps):
         if not len(signs) or np.linalg.norm(residual) <= tolerance * scale or misses > 8:
@@ -121,71 +107,6 @@ def polish(
     return from_balanced(vectors, signs), float(np.linalg.norm(residual)) / scale
 
 
-def reduced_model(
-    problem: MeasureProblem, measure: DiscreteMeasure, options: Polish | None = None
-) -> DiscreteMeasure | None:
-    """Look for a small exact model in a large approximate one.
-
-    Neighbors are merged; models of the largest atoms are fitted to the data, smallest model first, and the first
-    that fits is polished to rounding and freed of superfluous atoms.
-
-    Parameters
-    ----------
-    problem : MeasureProblem
-        Whose data are fitted.
-    measure : DiscreteMeasure
-        An approximate solution.
-    options : Polish, optional
-        Limits.
-
-    Returns
-    -------
-    DiscreteMeasure or None
-        The exact model, or None when none was found.
-
-    Examples
-    --------
-    >>> from srinr import NeuronDictionary
-    >>> dictionary = NeuronDictionary.lattice(max_frequency=1, cutoff=4, dim=1)
-    >>> teacher = DiscreteMeasure([[0.6, 0.0, 0.8]], [2.0])
-    >>> problem = MeasureProblem(dictionary, dictionary.sample(teacher))
-    >>> rough = DiscreteMeasure([[0.7, 0.0, 0.7], [0.5, 0.1, 0.9], [0.0, 1.0, 0.0]], [1.0, 1.0, 0.05])
-    >>> reduced_model(problem, rough).n_atoms
-    1
-    """
-    limits = options or Polish()
-    merged = merge_atoms(measure, limits.cosine) if measure.n_atoms else measure
-    tried: set[int] = set()
-    for threshold in THRESHOLDS:
-        model = prune(merged, threshold)
-        unknowns = model.n_atoms * measure.atoms.shape[1]
-        if model.n_atoms in tried or not 0 < model.n_atoms <= limits.max_atoms:
-            continue
-        if unknowns > len(problem.data):
-            break
-        tried.add(model.n_atoms)
-        fitted, residual = polish(problem, model, max_steps=limits.max_steps, tolerance=limits.accept)
-        if residual <= limits.accept:
-            return _cleaned(problem, fitted, limits)
-    return None
-
-
-def _cleaned(problem: MeasureProblem, fitted: DiscreteMeasure, limits: Polish) -> DiscreteMeasure:
-    """Polish to rounding, then merge and drop what is superfluous as long as the model stays exact."""
-    best, residual = polish(problem, fitted, max_steps=limits.max_steps)
-    for _ in range(best.n_atoms):
-        smaller = merge_atoms(prune(best, 1e-6), 0.98)
-        if smaller.n_atoms == best.n_atoms and best.n_atoms > 1:
-            smaller = prune(best, 1.01 * float(np.abs(best.amplitudes).min() / np.abs(best.amplitudes).max()))
-        if smaller.n_atoms >= best.n_atoms:
-            break
-        trial, trial_residual = polish(problem, smaller, max_steps=limits.max_steps)
-        if trial_residual > max(10 * residual, 1e-12):
-            break
-        best, residual = trial, trial_residual
-    return best
-
-
 def _charts(dictionary: Dictionary, vectors: Vector, keep_kinks: bool) -> sparse.csr_array | None:
     """Directions in which the atoms may move, as one block-diagonal matrix; None for all."""
     if not keep_kinks or not len(vectors):
@@ -196,7 +117,9 @@ def _charts(dictionary: Dictionary, vectors: Vector, keep_kinks: bool) -> sparse
     )
 
 
-def _residual(dictionary: Dictionary, vectors: Vector, signs: Vector, y: Vector) -> Vector:
+def _residual(
+    dictionary: Dictionary | RoundedDictionary, vectors: Vector, signs: Vector, y: Vector
+) -> Vector:
     return signs @ dictionary.coefficients(vectors) - y
 
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from srinr.checkpoint import load_checkpoint, save_checkpoint
+from srinr.dictionary import NeuronDictionary
 from srinr.inr import INR, inr_from_measure
 from srinr.measures import DiscreteMeasure
 from srinr.solvers.certificate import Certificate
@@ -227,6 +228,14 @@ class Solution:
     def n_steps(self) -> int:
         """Steps made, over all runs from the first start."""
         return self.state.n_steps
+
+    @functools.cached_property
+    def aliasing_estimate(self) -> float:
+        """Estimated relative error of the measure's samples by the grid; 0 for dictionaries of the continuum."""
+        dictionary = self.problem.dictionary
+        if not isinstance(dictionary, NeuronDictionary):
+            return 0.0
+        return dictionary.aliasing_estimate(self.measure)
 
     @functools.cached_property
     def inr(self) -> INR:

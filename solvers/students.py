@@ -69,7 +69,7 @@ def data_and_gradients(
     multipliers: torch.Tensor,
     penalty: float,
 ) -> tuple[torch.Tensor, Students]:
-    """Residuals ``r = A f - y`` (B, m), and the gradients of ``<multipliers, r> + penalty / 2 |r|^2``.
+    """Images (B, n_points), and the gradients of ``<multipliers, r> + penalty / 2 |r|^2``, ``r = A f - y``.
 
     With ``p = F^*(multipliers + penalty r)`` they are two matrix products: ``eta(w_i)`` and ``a_i grad eta(w_i)``.
     """
@@ -86,7 +86,7 @@ def data_and_gradients(
     # The mask overwrites the activations: a third of the memory, and one pass less.
     eta = (hidden @ p)[..., 0]
     slopes = hidden.gt_(0) @ weighted
-    return residual, Students(slopes * students.amplitudes[..., None], eta)
+    return pixels, Students(slopes * students.amplitudes[..., None], eta)
 
 
 def decay_gradients(dictionary: NeuronDictionary, weighting: Weighting, students: Students) -> Students:

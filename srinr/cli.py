@@ -13,6 +13,8 @@ from srinr._version import __version__
 from srinr.cli_certify import certify
 from srinr.cli_certify_options import CERTIFY_EPILOG
 from srinr.cli_errors import EXIT_CODE_HELP, exit_codes
+from srinr.cli_sweep import sweep
+from srinr.cli_sweep_options import SWEEP_EPILOG
 
 _EXAMPLES = """
 [bold]Examples[/bold]
@@ -26,6 +28,8 @@ srinr recover kspace.npy --axes coil,y,x --centered --zeros not-sampled --norm o
 srinr phantom brain --cutoff 64
 
 srinr certify --random 2 --cutoff 10
+
+srinr sweep standard --quick
 
 srinr info srinr-output/shepp_logan
 """
@@ -146,6 +150,7 @@ def phantom(
 
 
 app.command(epilog=CERTIFY_EPILOG)(certify)
+app.command(epilog=SWEEP_EPILOG)(sweep)
 
 
 @app.command(epilog=EXIT_CODE_HELP)

@@ -32,8 +32,9 @@ from srinr.run_folder import FolderInUseError
 from srinr.samples import FourierSamples
 from srinr.solvers.certificate import Certificate, Level
 from srinr.solvers.certify import FEASIBLE, CertifyOptions, certify
-from srinr.solvers.polish import polish, reduced_model
+from srinr.solvers.polish import polish
 from srinr.solvers.problem import MeasureProblem
+from srinr.solvers.reduced import reduced_model
 from srinr.status import FileFormatError, WriteError
 from srinr.weightings import FourierWeighting, IntegralWeighting, StandardWeighting, Weighting
 

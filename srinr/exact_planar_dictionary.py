@@ -29,6 +29,10 @@ Complex = NDArray[np.complex128]
 _KEPT_ENTRIES = 2**20
 
 
+class InaccurateCoefficientsWarning(RuntimeWarning):
+    """Coefficients of a neuron miss the tolerance of their dictionary, as far as their estimated error tells."""
+
+
 @dataclass(frozen=True, eq=False)
 class ExactPlanarDictionary:
     """Dictionary whose samples are the Fourier coefficients of the continuous planar neurons.
@@ -198,7 +202,15 @@ class ExactPlanarDictionary:
             Points per axis; by default what :meth:`NeuronDictionary.lattice` takes.
         """
         n = n_grid or default_grid_points(self._cutoff, self.max_frequency, 2)
-        return NeuronDictionary(self.encoding, FourierOperator(Grid(n, dim=2), self.frequencies))
+        if n not in self._grids:
+            self._grids[n] = NeuronDictionary(
+                self.encoding, FourierOperator(Grid(n, dim=2), self.frequencies)
+            )
+        return self._grids[n]
+
+    @functools.cached_property
+    def _grids(self) -> dict[int, NeuronDictionary]:
+        return {}
 
     @functools.cached_property
     def _features(self) -> NDArray[np.int64]:
@@ -214,18 +226,28 @@ class ExactPlanarDictionary:
         result = self._kept.get(key)
         if result is None:
             result = rectified_coefficients_planar(polynomial, self._cutoff, tolerance=self.tolerance)
-            if not result.converged:
-                warnings.warn(
-                    f"coefficients of a neuron have an estimated error of {result.error:.1e}, more than "
-                    f"{result.tolerance:.1e}: its polynomial vanishes together with its gradient; raise tolerance, "
-                    "or move the atom a little",
-                    RuntimeWarning,
-                    stacklevel=4,
-                )
+            self._note(result)
             self._kept[key] = result
             while len(self._kept) > max(1, _KEPT_ENTRIES // result.indicator.values.size):
                 self._kept.popitem(last=False)
         return result
+
+    def _note(self, result: PlanarRectified) -> None:
+        """Warn of the first neuron whose coefficients miss the tolerance; a fit may ask for thousands."""
+        if result.converged or self._noted:
+            return
+        self._noted.append(result.error)
+        warnings.warn(
+            f"coefficients of a neuron have an estimated error of {result.error:.1e}, more than "
+            f"{result.tolerance:.1e}: its polynomial nearly vanishes together with its gradient; raise tolerance, "
+            "or move the atom a little (this is said once for each dictionary)",
+            InaccurateCoefficientsWarning,
+            stacklevel=5,
+        )
+
+    @functools.cached_property
+    def _noted(self) -> list[float]:
+        return []
 
     def _samples(self, results: list[PlanarRectified]) -> Complex:
         """Values (P, m) at the sampled frequencies."""

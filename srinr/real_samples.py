@@ -68,6 +68,13 @@ class RealSamples:
         """Number of real components."""
         return 2 * len(self._kept) + len(self._zero)
 
+    def components(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Indices of the kept frequencies and of ``k = 0``, and the factors of the kept: how vectors are built.
+
+        A vector is ``[scale Re c[kept], scale Im c[kept], Re c[zero]]`` for the coefficients c of a real image.
+        """
+        return self._kept, self._zero, self._scale
+
     def pack(self, values: Array) -> Array:
         """Complex samples (..., m) to real vectors (..., n_real): of a pair, the part that a real image has.
 

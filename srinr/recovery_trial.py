@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from srinr.dictionary import NeuronDictionary
 from srinr.domain import Grid, lowpass_frequencies
 from srinr.encodings.fourier_features import FourierFeatures
+from srinr.exact_dictionary import ExactDictionary
+from srinr.exact_planar_dictionary import ExactPlanarDictionary
 from srinr.measures import DiscreteMeasure
 from srinr.operators.fourier import FourierOperator
 from srinr.solvers.certify import certify
+from srinr.solvers.continuum_exchange import ContinuumExchange
 from srinr.solvers.dual_exchange import DualExchange
 from srinr.solvers.problem import MeasureProblem
-from srinr.solvers.solution import Tolerances
+from srinr.solvers.solution import SolverState, Tolerances
 from srinr.solvers.solve import Solver, solve
 from srinr.teachers import random_teacher, scaled_to_unit_range
 from srinr.weightings import StandardWeighting, Weighting
@@ -31,8 +35,9 @@ def recovery_trial(
     encoding: FourierFeatures | None = None,
     weighting: Weighting | None = None,
     solver: Solver | None = None,
+    continuum: bool = True,
     n_grid: int = 64,
-    recovery_seconds: float = 600.0,
+    recovery_seconds: float = 3600.0,
     certify_seconds: float = 0.0,
 ) -> Figures:
     """Recover a random network from its Fourier coefficients up to ``cutoff``, and perhaps certify it.
@@ -50,51 +55,69 @@ def recovery_trial(
     weighting : Weighting, optional
         Of the total variation; by default standard weight decay.
     solver : Solver, optional
-        By default :class:`srinr.solvers.DualExchange`.
+        By default proximal steps on a grid, ``40 + 4 cutoff`` of them at most.
+    continuum : bool, default True
+        Whether samples and fit use exact coefficients (one and two dimensions); otherwise both use the
+        pixels of the same grid, which hides the aliasing error.
     n_grid : int, default 64
-        Points per axis on which teacher and solution are sampled; raised where the cutoff needs more.
-    recovery_seconds : float, default 600
+        Points per axis for searches, pictures and the certificate; raised where the cutoff needs more.
+    recovery_seconds : float, default 3600
         Time limit of the recovery.
     certify_seconds : float, default 0
-        Time limit of the certificate of the teacher; 0 for none.
+        Time limit of the certificate of the teacher, a statement about the grid; 0 for none.
 
     Returns
     -------
     dict
-        ``mse`` of the image (range 1) on the grid, ``relative_residual``, ``n_atoms``, ``atom_error`` (largest
-        distance of a teacher's balanced neuron to the nearest found, relative), ``total_variation``,
-        ``teacher_variation``, ``status``, ``seconds``; with a certificate ``level``, ``unique``, ``max_ratio``,
-        ``certify_seconds``.
+        ``mse`` of the image (range 1) at the points of the grid, ``best_mse`` of all steps, ``relative_residual``,
+        ``n_atoms``, ``atom_error`` (largest distance of a teacher's balanced neuron to the nearest found,
+        relative), ``total_variation``, ``teacher_variation``, ``status``, ``n_steps``, ``seconds``, ``n_grid``,
+        ``aliasing`` (of the teacher's samples on the grid); with a certificate ``level``, ``unique``,
+        ``max_ratio``, ``certify_seconds``.
+
+    Raises
+    ------
+    ValueError
+        When all draws of a teacher hold neurons that are active nowhere.
     """
     features = FourierFeatures.lattice(2, 2) if encoding is None else encoding
     cost = StandardWeighting() if weighting is None else weighting
     # At least twice the highest frequency of a sampled neuron that a feature can tell.
     n = max(n_grid, 2 * (cutoff + int(features.max_frequency)) + 2)
-    dictionary = NeuronDictionary(
+    grid = NeuronDictionary(
         features, FourierOperator(Grid(n, dim=features.dim), lowpass_frequencies(cutoff, features.dim))
     )
-    teacher = _living_teacher(rng, n_neurons, dictionary)
-    samples = dictionary.sample(teacher)
-    problem = MeasureProblem(dictionary, samples, cost)
+    teacher = _living_teacher(rng, n_neurons, grid)
+    exact = _exact_dictionary(features, cutoff) if continuum else None
+    problem = MeasureProblem(exact or grid, (exact or grid).sample(teacher), cost)
+    if solver is None:
+        exchange = DualExchange(max_steps=40 + 4 * cutoff)
+        planar = isinstance(exact, ExactPlanarDictionary)
+        solver = ContinuumExchange(exchange, n_grid=n) if planar else exchange
+    watch = _Watch(grid, grid.image(teacher))
     start = time.perf_counter()
     solution = solve(
-        problem, solver or DualExchange(), tolerances=Tolerances(gap_tol=np.inf), progress=False,
-        time_limit=recovery_seconds, seed=int(rng.integers(2**31)),
+        problem, solver, tolerances=Tolerances(gap_tol=np.inf), progress=False,
+        time_limit=recovery_seconds, seed=int(rng.integers(2**31)), callback=watch,
     )  # fmt: skip
+    mse = watch.mse(solution.measure)
     figures: Figures = {
-        "mse": float(np.mean((dictionary.image(solution.measure) - dictionary.image(teacher)) ** 2)),
+        "mse": mse,
+        "best_mse": min(mse, watch.best),
         "relative_residual": solution.relative_residual,
         "n_atoms": solution.measure.n_atoms,
         "atom_error": largest_atom_error(solution.measure, teacher),
         "total_variation": problem.total_variation(solution.measure),
         "teacher_variation": problem.total_variation(teacher),
         "status": solution.status.name,
+        "n_steps": solution.n_steps,
         "seconds": time.perf_counter() - start,
         "n_grid": n,
+        "aliasing": grid.aliasing_estimate(teacher),
     }
     if certify_seconds > 0:
         answer = certify(
-            teacher, samples, cost, dictionary=dictionary, time_limit=certify_seconds, progress=False
+            teacher, grid.sample(teacher), cost, dictionary=grid, time_limit=certify_seconds, progress=False
         )
         figures |= {
             "level": answer.level.name,
@@ -103,6 +126,38 @@ def recovery_trial(
             "certify_seconds": answer.seconds,
         }
     return figures
+
+
+def _exact_dictionary(features: FourierFeatures, cutoff: int) -> ExactDictionary | ExactPlanarDictionary:
+    """Dictionary of the continuum; in one dimension searches among it cost little."""
+    if features.dim == 1:
+        limit = int(features.max_frequency)
+        if not np.array_equal(features.frequencies, FourierFeatures.lattice(limit, 1).frequencies):
+            raise ValueError(
+                "exact coefficients in 1-D need all frequencies of a lattice; use continuum=False"
+            )
+        return ExactDictionary(limit, lowpass_frequencies(cutoff, 1), constant=features.constant)
+    return ExactPlanarDictionary(features, lowpass_frequencies(cutoff, features.dim))
+
+
+class _Watch:
+    """A callback that compares every iterate with the true image; it never stops the solver."""
+
+    def __init__(self, grid: NeuronDictionary, image: NDArray[np.float64]) -> None:
+        self._grid, self._image = grid, image
+        self.best = float("inf")
+
+    def mse(self, measure: DiscreteMeasure) -> float:
+        return float(np.mean((self._grid.image(measure) - self._image) ** 2))
+
+    def __call__(self, state: SolverState) -> bool:
+        measures = [state.measure]
+        if "explored_atoms" in state.arrays:
+            measures.append(
+                DiscreteMeasure(state.arrays["explored_atoms"], state.arrays["explored_amplitudes"])
+            )
+        self.best = min([self.best, *(self.mse(measure) for measure in measures)])
+        return False
 
 
 def _living_teacher(

@@ -26,7 +26,8 @@ LAYERS = (
      "srinr.espirit", "srinr.rectified*", "srinr.parseval", "srinr.metrics"),
     ("srinr.operators", "srinr.encodings", "srinr.phantoms", "srinr.readers", "srinr.coil_maps"),
     ("srinr.real_samples", "srinr.networks"),
-    ("srinr.dictionary", "srinr.exact_dictionary", "srinr.exact_planar_dictionary"),
+    ("srinr.feature_products",),
+    ("srinr.dictionary", "srinr.exact_dictionary", "srinr.exact_planar_dictionary", "srinr.rounded_dictionary"),
     ("srinr.inr", "srinr.baselines", "srinr.held_out"),
     ("srinr.neurons",),
     ("srinr.regularizers", "srinr.optimizers", "srinr.checkpoint", "srinr.weightings"),
@@ -34,14 +35,22 @@ LAYERS = (
     ("srinr.analysis", "srinr.solvers", "srinr.amplitude"),
     ("srinr.candidates", "srinr.lowpass_plan", "srinr.recovery*", "srinr.multicoil*", "srinr.gradient_adjustment",
      "srinr.meta_learning", "srinr.tasks", "srinr.sweeps", "srinr.sweep_*", "srinr.phase_*",
-     "srinr.teachers", "srinr.recovery_trial", "srinr.panels", "srinr.plotting",
+     "srinr.teachers", "srinr.recovery_trial", "srinr.published_trial",
+     "srinr.recovery_tables", "srinr.recovery_summary", "srinr.panels", "srinr.plotting",
      "srinr.certificate_figures", "srinr.measure_figures",
      "srinr.report", "srinr.output_files", "srinr.run_folder"),
     ("srinr.cli", "srinr.cli_*", "srinr.__main__"),
 )  # fmt: skip
 
 #: Only these may import ``srinr.solvers`` or ``srinr.phantoms`` from the outside.
-MAY_IMPORT_ALL = ("srinr.tasks", "srinr.sweeps", "srinr.recovery_trial", "srinr.cli", "srinr.cli_*")
+MAY_IMPORT_ALL = (
+    "srinr.tasks",
+    "srinr.sweeps",
+    "srinr.recovery_trial",
+    "srinr.published_trial",
+    "srinr.cli",
+    "srinr.cli_*",
+)
 
 HEAVY = ("numpy", "scipy", "torch", "numba", "cvxpy", "matplotlib", "skimage", "typer", "rich", "safetensors")
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 80

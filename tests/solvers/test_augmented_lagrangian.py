@@ -9,7 +9,7 @@ import torch
 from srinr import DiscreteMeasure, ExactDictionary, NeuronDictionary
 from srinr.solvers import AdamSteps, AugmentedLagrangian, MeasureProblem, SolverState, solve
 from srinr.solvers.adam_stage import Moments, adam_stage
-from srinr.solvers.polish import Polish
+from srinr.solvers.reduced import Polish
 from srinr.solvers.students import (
     Students,
     data_and_gradients,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from srinr import DiscreteMeasure, NeuronDictionary
 from srinr.solvers import MeasureProblem
 from srinr.solvers.merge import balanced, from_balanced, merge_atoms, prune
-from srinr.solvers.polish import Polish, polish, reduced_model, stacked_jacobian
+from srinr.solvers.polish import polish, stacked_jacobian
+from srinr.solvers.reduced import Polish, reduced_model
 
 
 @pytest.fixture(scope="module")
