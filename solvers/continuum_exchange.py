@@ -10,9 +10,8 @@ import numpy as np
 
 from srinr.exact_planar_dictionary import ExactPlanarDictionary, InaccurateCoefficientsWarning
 from srinr.measures import DiscreteMeasure
-from srinr.solvers.dual_exchange import DualExchange, overdetermined, roundings, with_fits, worth_fitting
+from srinr.solvers.dual_exchange import DualExchange, overdetermined, with_fits
 from srinr.solvers.problem import MeasureProblem
-from srinr.solvers.reduced import reduced_fits
 from srinr.solvers.solution import SolverState, Tolerances
 from srinr.status import Status
 
@@ -34,7 +33,7 @@ class ContinuumExchange:
 
     Examples
     --------
-    >>> from srinr import ExactPlanarDictionary, InaccurateCoefficientsWarning
+    >>> from srinr import ExactPlanarDictionary
     >>> from srinr.solvers import solve
     >>> dictionary = ExactPlanarDictionary.lattice(max_frequency=1, cutoff=5)
     >>> teacher = DiscreteMeasure([[0.1, 0.2, 0.3, 0.4, 0.5, 0.4, 0.3, 0.2, 0.1]], [2.0])
@@ -72,15 +71,18 @@ class ContinuumExchange:
                 "ContinuumExchange computes no bound; ask for Tolerances(gap_tol=numpy.inf), and certify on a grid"
             )
         grid = self._on_grid(problem)
-        explored = self.exchange.advanced(grid, _explored(state), tolerances, rng)
-        if not worth_fitting(grid, explored):
-            return _hidden(explored, state.measure)
+        before = _explored(state)
         with warnings.catch_warnings():
             # Neurons on the way of a fit may be hard to integrate; what counts is where it ends.
             warnings.simplefilter("ignore", InaccurateCoefficientsWarning)
-            fits = reduced_fits(
-                grid, explored.measure, self.exchange.models, roundings(explored), continuum=problem
-            )
+            fits = self.exchange.opening(grid, before, rng, problem)
+            if fits is None or fits.exact is None:
+                explored = self.exchange.advanced(grid, before, tolerances, rng)
+                fits = fits or self.exchange.fits(grid, explored, problem)
+            else:
+                explored = dataclasses.replace(before, n_steps=state.n_steps + 1)
+        if fits is None:
+            return _hidden(explored, state.measure)
         if fits.exact is None:
             best = min([state.measure, *fits.others], key=grid.relative_residual)
             return _hidden(with_fits(grid, explored, fits.others), best)

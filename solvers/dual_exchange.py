@@ -16,7 +16,8 @@ from srinr.solvers.closing import closing_dual, closing_options
 from srinr.solvers.exchange import CertifyOptions
 from srinr.solvers.kinks import snapped
 from srinr.solvers.problem import MeasureProblem
-from srinr.solvers.reduced import Polish, reduced_fits
+from srinr.solvers.pursuit import pursued_fits
+from srinr.solvers.reduced import Polish, ReducedFits, reduced_fits
 from srinr.solvers.signed_rows import SignedRows, measure_of, projected, scaled, signed_rows, with_atoms
 from srinr.solvers.solution import SolverState, Tolerances
 from srinr.status import Status
@@ -36,6 +37,8 @@ _MAX_NEW = 100
 #: Relative residual from which on exact models of few atoms are tried.
 _TRY_BELOW = 0.06
 _TRY_EVERY = 4
+#: Steps before which models are pursued from nothing.
+_OPENINGS = 3
 #: Pixels over which kinks are rounded off, in turn: sharp fits finish, wide roundings bring atoms near.
 _ROUNDED: tuple[tuple[float, ...], ...] = ((), (3.0, 1.5), (1.5, 0.5))
 #: Relative gap of an exact model from which on closing it by exchange is worth the time.
@@ -120,7 +123,13 @@ class DualExchange:
         self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
     ) -> SolverState:
         """Solve with the constraints found, search for violations, perhaps finish."""
-        return self._finished(problem, self.advanced(problem, state, tolerances, rng), tolerances, rng)
+        fits = None if np.isfinite(tolerances.gap_tol) else self.opening(problem, state, rng)
+        if fits is not None and fits.exact is not None and overdetermined(problem, fits.exact):
+            return dataclasses.replace(
+                state, measure=fits.exact, n_steps=state.n_steps + 1, status=Status.CONVERGED
+            )
+        state = self.advanced(problem, state, tolerances, rng)
+        return self._finished(problem, state, fits, tolerances, rng)
 
     def advanced(
         self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
@@ -149,12 +158,18 @@ class DualExchange:
         return 1.0 / problem.strength if problem.strength else level / float(np.linalg.norm(problem.data))
 
     def _finished(
-        self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
+        self,
+        problem: MeasureProblem,
+        state: SolverState,
+        fits: ReducedFits | None,
+        tolerances: Tolerances,
+        rng: np.random.Generator,
     ) -> SolverState:
         """The state with a status when the gap is closed, perhaps by an exact model."""
         if problem.strength:
             return self._confirmed(problem, state, state.measure, tolerances, rng)
-        if not worth_fitting(problem, state):
+        fits = fits or self.fits(problem, state)
+        if fits is None:
             return state
         combined = None
         bounded = np.isfinite(tolerances.gap_tol)
@@ -162,7 +177,7 @@ class DualExchange:
             combined = cheapest_combination(problem, state.working_set)
         if combined is not None and problem.relative_residual(combined) <= tolerances.feasibility_tol:
             state = self._confirmed(problem, state, combined, tolerances, rng)
-        return state if state.status is not None else self._closed(problem, state, tolerances, rng)
+        return state if state.status is not None else self._closed(problem, state, fits, tolerances, rng)
 
     def _confirmed(
         self,
@@ -190,12 +205,35 @@ class DualExchange:
         rows = _with_violated(state.rows, problem, peaks, tolerances)
         return dataclasses.replace(state, rows=rows, working_set=rows.atoms)
 
+    def opening(
+        self,
+        problem: MeasureProblem,
+        state: SolverState,
+        rng: np.random.Generator,
+        continuum: MeasureProblem | None = None,
+    ) -> ReducedFits | None:
+        """Models of one to four atoms before the first steps, from different starts: often that is all."""
+        if state.n_steps >= _OPENINGS or problem.strength:
+            return None
+        return pursued_fits(problem, rng, self.models, first=state.n_steps, continuum=continuum)
+
+    def fits(
+        self, problem: MeasureProblem, state: SolverState, continuum: MeasureProblem | None = None
+    ) -> ReducedFits | None:
+        """Models of the large atoms, every few steps once the residual is small."""
+        if not worth_fitting(problem, state):
+            return None
+        return reduced_fits(problem, state.measure, self.models, roundings(state), continuum=continuum)
+
     def _closed(
-        self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
+        self,
+        problem: MeasureProblem,
+        state: SolverState,
+        fits: ReducedFits,
+        tolerances: Tolerances,
+        rng: np.random.Generator,
     ) -> SolverState:
-        """Merge and polish to an exact model of few atoms, and close its gap by an exchange from its support."""
-        assert state.dual_variable is not None
-        fits = reduced_fits(problem, state.measure, self.models, roundings(state))
+        """An exact model of few atoms whose gap is closed by an exchange from its support; or fits as constraints."""
         model = fits.exact
         if model is None or problem.relative_residual(model) > tolerances.feasibility_tol:
             state = with_fits(problem, state, fits.others)

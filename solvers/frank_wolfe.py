@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from srinr.measures import DiscreteMeasure
 from srinr.solvers.atom_search import AtomSearch, Peaks, search_atoms
 from srinr.solvers.closing import closing_dual, closing_options
+from srinr.solvers.dual_exchange import DualExchange
 from srinr.solvers.exchange import CertifyOptions
 from srinr.solvers.gated import gated_refit, penalized_objective
 from srinr.solvers.kinks import snapped
@@ -39,6 +40,8 @@ _NEARLY_FEASIBLE = 1e-2
 _SOLVED = 1e-3
 #: A gap this much larger than asked for still counts as an inaccurate success.
 _INACCURATE = 1e3
+#: Relative residual from which on the gap is closed by the exchange, and its steps.
+_HAND_OVER, _EXCHANGE_STEPS = 1e-5, 100
 #: Part of the data's norm below which a level is rounding.
 _LAST_LEVEL = 1e-9
 
@@ -147,6 +150,10 @@ class SlidingFrankWolfe:
         finished = self._finish(problem, state, tolerances)
         if finished is not None:
             return finished
+        if self._may_hand_over(problem, state):
+            state = self._handed_over(problem, state, tolerances, rng)
+            if state.status is not None:
+                return state
         return self._advance(problem, self._lowered(problem, state), residual, peaks, q)
 
     def _search(
@@ -184,6 +191,37 @@ class SlidingFrankWolfe:
             if model is not None:
                 return dataclasses.replace(state, measure=model)
         return None
+
+    def _may_hand_over(self, problem: MeasureProblem, state: SolverState) -> bool:
+        """Near the end of the path, once: the atoms are those of a minimizer, but the dual vector may not be."""
+        return (
+            not problem.strength
+            and "handed_over" not in state.arrays
+            and state.max_ratio < self.lower_at
+            and problem.relative_residual(state.measure) < _HAND_OVER
+        )
+
+    def _handed_over(
+        self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
+    ) -> SolverState:
+        """Let proximal steps on the dual, with the atoms as constraints, close the gap; else go on as before."""
+        exchange = DualExchange(
+            search=self.search, models=self.models, closing=self.closing, closing_seconds=self.closing_seconds
+        )
+        other = exchange.start(problem, state.measure, rng)
+        for _ in range(_EXCHANGE_STEPS):
+            other = exchange.step(problem, other, tolerances, rng)
+            if other.status is not None:
+                break
+        state = dataclasses.replace(
+            state, n_searches=state.n_searches + other.n_searches, arrays={"handed_over": np.ones(1)}
+        )
+        if other.status is not Status.CONVERGED:
+            return state
+        state = dataclasses.replace(
+            state, measure=other.measure, dual_variable=other.dual_variable, max_ratio=other.max_ratio
+        )
+        return _judged(problem, state, tolerances)
 
     def _lowered(self, problem: MeasureProblem, state: SolverState) -> SolverState:
         # Near the end of the path each level is solved, so that the atoms reach their kinks.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from srinr.dictionary import NeuronDictionary
 from srinr.measures import DiscreteMeasure
 from srinr.solvers.merge import merge_atoms, prune
 from srinr.solvers.polish import polish
@@ -18,10 +19,8 @@ from srinr.solvers.problem import MeasureProblem
 
 Vector = NDArray[np.float64]
 
-#: Steps after which a fit is asked whether it falls fast enough.
-_PATIENCE = 10
-#: Relative residual on a grid from which on a fit is tried in the continuum: some aliasing is left.
-_NEAR = 5e-3
+#: Relative residual on a grid from which on a fit is tried in the continuum, and part of the aliasing that may be left.
+_NEAR, _ALIASING = 5e-3, 2.0
 #: Steps in the continuum, where they are dear, and the part to which they must bring the residual.
 _FEW_STEPS, _STEEP = 4, 0.5
 
@@ -45,7 +44,8 @@ class Polish:
     rounded_steps : int, default 15
         Steps with kinks rounded off, at each width.
     fall : float, default 1
-        Part of its residual to which ten steps must bring a fit that is to go on; 1 asks for nothing.
+        Part of its residual to which ``patience`` steps must bring a fit that is to go on; 1 asks for nothing.
+    patience : int, default 10
 
     Raises
     ------
@@ -60,6 +60,7 @@ class Polish:
     thresholds: tuple[float, ...] = (0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
     rounded_steps: int = 15
     fall: float = 1.0
+    patience: int = 10
 
     def __post_init__(self) -> None:
         if self.max_steps < 1 or self.max_atoms < 1:
@@ -132,13 +133,9 @@ def reduced_fits(
         if unknowns > len(problem.data):
             break
         tried.add(model.n_atoms)
-        fitted, residual = _fitted(problem, model, limits, rounded)
-        if continuum is not None and residual <= _NEAR:
-            fitted, residual = _finished(continuum, fitted, limits)
-        elif continuum is not None:
-            residual = np.inf
+        fitted, residual = fitted_model(problem, model, limits, rounded, continuum)
         if residual <= limits.accept:
-            return ReducedFits(_cleaned(continuum or problem, fitted, limits), tuple(others))
+            return ReducedFits(cleaned(continuum or problem, fitted, limits), tuple(others))
         others.append(fitted)
     return ReducedFits(None, tuple(others))
 
@@ -161,6 +158,22 @@ def reduced_model(
     return reduced_fits(problem, measure, options).exact
 
 
+def fitted_model(
+    problem: MeasureProblem,
+    model: DiscreteMeasure,
+    limits: Polish,
+    rounded: tuple[float, ...],
+    continuum: MeasureProblem | None,
+) -> tuple[DiscreteMeasure, float]:
+    """Fit one model, and finish it in the continuum if there is one; infinite residual when it stays far from it."""
+    fitted, residual = _fitted(problem, model, limits, rounded)
+    if continuum is None:
+        return fitted, residual
+    if _as_near_as_the_grid_lets(problem, fitted, residual):
+        return _finished(continuum, fitted, limits)
+    return fitted, np.inf
+
+
 def _fitted(
     problem: MeasureProblem, model: DiscreteMeasure, limits: Polish, rounded: tuple[float, ...]
 ) -> tuple[DiscreteMeasure, float]:
@@ -172,12 +185,20 @@ def _fitted(
     residual, steps = np.inf, 0
     while steps < limits.max_steps and residual > limits.accept:
         before = residual
-        n = min(_PATIENCE if limits.fall < 1 else limits.max_steps, limits.max_steps - steps)
+        n = min(limits.patience if limits.fall < 1 else limits.max_steps, limits.max_steps - steps)
         model, residual = polish(problem, model, max_steps=n, tolerance=limits.accept)
         steps += n
         if residual > limits.fall * before:
             break
     return model, residual
+
+
+def _as_near_as_the_grid_lets(problem: MeasureProblem, fitted: DiscreteMeasure, residual: float) -> bool:
+    if residual <= _NEAR:
+        return True
+    dictionary = problem.dictionary
+    assert isinstance(dictionary, NeuronDictionary)
+    return residual <= _ALIASING * dictionary.aliasing_estimate(fitted)
 
 
 def _finished(
@@ -193,7 +214,7 @@ def _finished(
     return model, residual
 
 
-def _cleaned(problem: MeasureProblem, fitted: DiscreteMeasure, limits: Polish) -> DiscreteMeasure:
+def cleaned(problem: MeasureProblem, fitted: DiscreteMeasure, limits: Polish) -> DiscreteMeasure:
     """Polish to rounding, then merge and drop what is superfluous as long as the model stays exact."""
     best, residual = polish(problem, fitted, max_steps=limits.max_steps)
     for _ in range(best.n_atoms):

@@ -82,6 +82,10 @@ class SolverState:
         arrays = MappingProxyType({name: _read_only(array) for name, array in self.arrays.items()})
         object.__setattr__(self, "arrays", arrays)
 
+    def __repr__(self) -> str:
+        status = self.status.name if self.status else "running"
+        return f"SolverState({status}, {self.measure.n_atoms} atoms, {self.n_steps} steps, level {self.level:.3g})"
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a file, atomically; nothing in it needs unpickling."""
         save_checkpoint(
@@ -218,6 +222,13 @@ class Solution:
     history: tuple[Record, ...] = ()
     seconds: float = 0.0
     certificate: Certificate | None = field(default=None)
+
+    def __repr__(self) -> str:
+        return (
+            f"Solution({self.status.name}, {self.measure.n_atoms} atoms, objective {self.objective:.6g}, dual bound "
+            f"{self.dual_bound:.6g}, relative residual {self.relative_residual:.1e}, {self.n_steps} steps, "
+            f"{self.seconds:.1f} s)"
+        )
 
     @property
     def duality_gap(self) -> float:

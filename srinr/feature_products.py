@@ -38,7 +38,7 @@ class FeatureProducts:
     --------
     >>> encoding = FourierFeatures.lattice(1, 1)
     >>> products = FeatureProducts(encoding, RealSamples([[-1], [0], [1]]), (8,))
-    >>> products(np.ones(8)).round(12).tolist()  # the samples of the features themselves
+    >>> (products(np.ones(8)).round(12) + 0.0).tolist()  # the samples of the features themselves
     [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
 
