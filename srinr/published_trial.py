@@ -76,6 +76,11 @@ def published_trial(
     dict
         ``mse`` of the last image, ``best_mse`` of all, ``n_adam_steps``, ``relative_residual``, ``total_variation``,
         ``status``, ``seconds``, ``n_grid``.
+
+    Raises
+    ------
+    ValueError
+        For a teacher whose image is constant on the grid.
     """
     features = FourierFeatures.lattice(2, 2) if encoding is None else encoding
     if closed_grid:
@@ -85,10 +90,13 @@ def published_trial(
     operator = FourierOperator(Grid(n_grid, dim=features.dim), lowpass_frequencies(cutoff, features.dim))
     dictionary = NeuronDictionary(features, operator, device=device)
     image = dictionary.image(random_teacher(rng, n_neurons, dictionary.n_features))
-    image = (image - (image.min() if minmax else 0.0)) / (image.max() - image.min())
+    span = float(image.max() - image.min())
+    if not span > 0:
+        raise ValueError("the teacher's image is constant on the grid; draw another one")
+    image = (image - (image.min() if minmax else 0.0)) / span
     samples = FourierSamples(operator.frequencies, operator.forward(image))
     problem = MeasureProblem(dictionary, samples, StandardWeighting() if weighting is None else weighting)
-    watch = _Threshold(torch.from_numpy(image.ravel()).to(device=device, dtype=torch.float32), threshold)
+    watch = Threshold(torch.from_numpy(image.ravel()).to(device=device, dtype=torch.float32), threshold)
     solver = AugmentedLagrangian(
         inner=AdamSteps(n_steps=n_steps), max_steps=n_stages, growth=growth, watch=watch
     )
@@ -109,7 +117,7 @@ def published_trial(
     }
 
 
-class _Threshold:
+class Threshold:
     """Follows the image error of every step, and ends the training once it is small."""
 
     def __init__(self, image: torch.Tensor, threshold: float) -> None:

@@ -99,3 +99,24 @@ def test_every_example_is_listed_here():
         "certify_width_one.py",
     }  # fmt: skip
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
+
+
+@pytest.mark.parametrize("mode", ["srinr", "paper"])
+def test_the_sweeps_keep_tables_and_modes_apart(tmp_path, mode):
+    options = [
+        "--quick",
+        "--mode",
+        mode,
+        "--table",
+        "restricted-standard",
+        "--workers",
+        1,
+        "--output",
+        tmp_path,
+    ]
+    result = run_script("sweeps/recovery_tables.py", options, tmp_path)
+    assert result.returncode == 0, result.stderr
+    folder = tmp_path / f"restricted-standard-{mode}"
+    assert "trials finished of 4" in result.stdout
+    assert (folder / "recovery.png").stat().st_size > 10_000
+    assert (folder / "verdicts.png").exists() is (mode == "srinr")
