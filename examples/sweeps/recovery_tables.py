@@ -5,8 +5,8 @@
     python examples/sweeps/recovery_tables.py --table restricted-modified-II --mode paper --output runs
 
 Modes: ``srinr`` (exact coefficients, proximal steps and fits, certificates) and ``paper`` (the published protocol,
-hours a trial at full size). Each table and mode has a folder and a store of its own; the same command goes on where a run was
-stopped. ``srinr sweep`` does the same for one table with more options.
+hours a trial at full size). Each table and mode has a folder and a store of its own; the same command goes on where a run
+was stopped. ``srinr sweep`` does the same for one table with more options.
 """
 
 from __future__ import annotations
