@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from srinr.dictionary import Dictionary, NeuronDictionary
 from srinr.measures import DiscreteMeasure
 from srinr.solvers.adam_stage import AdamSteps, Moments, Watch, adam_stage
+from srinr.solvers.least_squares_stage import LevenbergMarquardtSteps, least_squares_stage
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.reduced import Polish, reduced_model
 from srinr.solvers.solution import SolverState, Tolerances
@@ -37,8 +38,9 @@ class AugmentedLagrangian:
     ----------
     n_neurons : int, default 100
         Width of the student.
-    inner : AdamSteps
-        The method inside a stage.
+    inner : AdamSteps or LevenbergMarquardtSteps
+        The method inside a stage: Adam on a grid dictionary, as published; or Levenberg-Marquardt, with which few
+        steps do (its stages drop neurons that vanish).
     max_steps : int, default 60
         Stages.
     penalty : float, default 10
@@ -80,7 +82,7 @@ class AugmentedLagrangian:
     """
 
     n_neurons: int = 100
-    inner: AdamSteps = field(default_factory=AdamSteps)
+    inner: AdamSteps | LevenbergMarquardtSteps = field(default_factory=AdamSteps)
     max_steps: int = 60
     penalty: float = 10.0
     growth: float = 1.5
@@ -127,6 +129,8 @@ class AugmentedLagrangian:
         self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
     ) -> SolverState:
         """One stage of training, the update of the multipliers, perhaps an exact model."""
+        if isinstance(self.inner, LevenbergMarquardtSteps):
+            return self._least_squares_step(problem, state, self.inner, tolerances)
         dictionary = _on_grid(problem.dictionary)
         dtype = self.inner.dtype
         multipliers, old = state.arrays["multipliers"], float(state.arrays["residual"][0])
@@ -150,6 +154,24 @@ class AugmentedLagrangian:
             state, measure=measure, level=state.level * (self.growth if grow else 1.0), n_steps=state.n_steps + 1,
             arrays={"multipliers": multipliers + state.level * residual, "residual": np.full(1, size)}
             | _arrays("", students) | _moment_arrays(moments),
+        )  # fmt: skip
+        return self._finished(problem, state, tolerances)
+
+    def _least_squares_step(
+        self,
+        problem: MeasureProblem,
+        state: SolverState,
+        inner: LevenbergMarquardtSteps,
+        tolerances: Tolerances,
+    ) -> SolverState:
+        multipliers, old = state.arrays["multipliers"], float(state.arrays["residual"][0])
+        measure = least_squares_stage(problem, state.measure, multipliers, state.level, inner)
+        residual = problem.residual(measure)
+        size = float(np.linalg.norm(residual))
+        grow = self.feasibility is None or size > self.feasibility * old
+        state = dataclasses.replace(
+            state, measure=measure, level=state.level * (self.growth if grow else 1.0), n_steps=state.n_steps + 1,
+            arrays={"multipliers": multipliers + state.level * residual, "residual": np.full(1, size)},
         )  # fmt: skip
         return self._finished(problem, state, tolerances)
 

@@ -14,6 +14,7 @@ from srinr.interruption import DeferredInterrupt
 from srinr.measures import DiscreteMeasure
 from srinr.progress import progress_bar
 from srinr.solvers.atom_search import AtomSearch, search_atoms
+from srinr.solvers.default_solver import default_solver
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.solution import Record, Solution, SolverFailure, SolverState, Tolerances
 from srinr.status import Status
@@ -47,7 +48,7 @@ class Solver(Protocol):
 
 def solve(
     problem: MeasureProblem,
-    solver: Solver,
+    solver: Solver | None = None,
     *,
     init: DiscreteMeasure | SolverState | None = None,
     tolerances: Tolerances | None = None,
@@ -63,8 +64,8 @@ def solve(
     ----------
     problem : MeasureProblem
         What to solve.
-    solver : Solver
-        ``GridBasisPursuit``, ``SlidingFrankWolfe`` or ``DualExchange``.
+    solver : Solver, optional
+        By default what :func:`default_solver` says; see there for the others.
     init : DiscreteMeasure or SolverState, optional
         Warm start, or the state of an earlier run to go on from.
     tolerances : Tolerances, optional
@@ -95,6 +96,7 @@ def solve(
     >>> solution.status.name, round(solution.objective, 6)
     ('CONVERGED', 2.0)
     """
+    solver = solver or default_solver(problem)
     wanted = tolerances or Tolerances()
     if time_limit is not None and not time_limit > 0:
         raise ValueError(f"time_limit must be positive seconds, got {time_limit!r}")

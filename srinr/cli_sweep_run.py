@@ -74,14 +74,18 @@ def write_outputs(folder: Path, diagram: PhaseDiagram, table: RecoveryTable, mod
     # The published protocol stops at the first step that succeeds.
     success = recovered_at_any_step if mode is Mode.PAPER else recovered
     label = f"$K = (2 s + 1) K_0$, $K_0 = {table.max_frequency}$"
-    figure = show_phase_diagram(diagram, success, line=table.conjectured_width, line_label=label, title=title)
+    figure = show_phase_diagram(
+        diagram, success, line=table.conjectured_cutoff, line_label=label, title=title
+    )
     with atomic_path(folder / "recovery.png") as temporary:
         figure.savefig(temporary, dpi=160, format="png")
     if any("level" in row.figures for row in diagram.rows):
         panels = {
             "recovered": recovered, "teacher certified": certified, "teacher refuted": refuted, "undecided": undecided,
         }  # fmt: skip
-        verdicts = show_verdicts(diagram, panels, line=table.conjectured_width, line_label=label, title=title)
+        verdicts = show_verdicts(
+            diagram, panels, line=table.conjectured_cutoff, line_label=label, title=title
+        )
         with atomic_path(folder / "verdicts.png") as temporary:
             verdicts.savefig(temporary, dpi=160, format="png")
     with atomic_path(folder / "summary.md") as temporary:

@@ -47,9 +47,9 @@ class RecoveryTable:
     cutoffs: tuple[int, ...]
     max_frequency: int
 
-    def conjectured_width(self, cutoff: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The line ``K = (2 s + 1) K0``: the width s up to which a cutoff K identifies."""
-        return (np.asarray(cutoff, dtype=np.float64) / self.max_frequency - 1.0) / 2.0
+    def conjectured_cutoff(self, width: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The line ``K = (2 s + 1) K0``: the cutoff conjectured to identify s neurons."""
+        return (2.0 * np.asarray(width, dtype=np.float64) + 1.0) * self.max_frequency
 
 
 def standard(

@@ -7,7 +7,9 @@ from typer.testing import CliRunner
 
 from srinr import FourierFeatures, PhaseDiagram
 from srinr.cli import app
+from srinr.cli_sweep_options import TableKind
 from srinr.phase_diagram import phase_diagram
+from srinr.phase_figures import show_phase_diagram
 from srinr.published_trial import Threshold, published_trial
 from srinr.recovery_summary import recovery_summary
 from srinr.recovery_tables import (
@@ -28,11 +30,20 @@ LINE = FourierFeatures.lattice(1, dim=1)
 
 
 def test_the_conjectured_line():
-    for table in TABLES:
-        cutoffs = np.array([(2 * s + 1) * table.max_frequency for s in (1, 4, 7)])
-        np.testing.assert_allclose(table.conjectured_width(cutoffs), [1, 4, 7])
-    assert STANDARD.conjectured_width(np.array([6.0])) == 1
+    widths = np.array([1.0, 4.0, 7.0])
+    np.testing.assert_allclose(STANDARD.conjectured_cutoff(widths), [6, 18, 30])
+    np.testing.assert_allclose(RESTRICTED_STANDARD.conjectured_cutoff(widths), [3, 9, 15])
+    assert {table.name for table in TABLES} == {kind.value for kind in TableKind}
     assert (len(STANDARD.widths) * len(STANDARD.cutoffs), RESTRICTED_STANDARD.cutoffs[-1]) == (150, 30)
+
+
+def test_the_line_is_drawn_where_it_belongs():
+    cells = [{"n_neurons": s, "cutoff": k} for s in (1, 2, 3) for k in (6, 10, 14)]
+    found = [Row(cell, 0, TrialStatus.DONE, {"mse": 1e-20}) for cell in cells]
+    figure = show_phase_diagram(phase_diagram(cells, 1, found), recovered, line=STANDARD.conjectured_cutoff)
+    (line,) = (one for one in figure.axes[0].lines if len(one.get_xdata()) > 1)
+    x, y = np.asarray(line.get_xdata(), dtype=float), np.asarray(line.get_ydata(), dtype=float)
+    np.testing.assert_allclose(x, (2 * y + 1) * 2, atol=1e-9)
 
 
 def test_restricted_features_are_two_waves_without_a_constant():
