@@ -12,6 +12,8 @@ from srinr.lattice import lattice_coefficients, lattice_frequencies
 from srinr.measures import DiscreteMeasure
 from srinr.phantoms.checks import checked_rows
 from srinr.phantoms.composition import trigonometric_values
+from srinr.rectified import rectified_coefficients_1d
+from srinr.rectified_planar import rectified_coefficients_planar
 from srinr.samples import FourierSamples
 
 Array = NDArray[np.float64]
@@ -25,8 +27,8 @@ _SCALE_GRID = {1: 4096, 2: 256, 3: 64}
 class RandomTeacher:
     """The image ``sum_i a_i relu(<w_i, gamma(x)>)`` of a measure over integer-lattice features.
 
-    Not a phantom: its coefficients are computed on a grid, with an aliasing error that
-    :meth:`aliasing_estimate` estimates.
+    Its coefficients are exact in one and two dimensions (:meth:`fourier_samples`), or computed on a grid with an
+    aliasing error that :meth:`aliasing_estimate` estimates (:meth:`grid_samples`).
 
     Parameters
     ----------
@@ -67,6 +69,33 @@ class RandomTeacher:
                 values = np.moveaxis(np.tensordot(wave, values, axes=(1, axis)), 0, axis)
             out += a * np.maximum(values.real, 0.0)
         return out
+
+    def fourier_samples(self, cutoff: int, *, tolerance: float = 1e-12) -> FourierSamples:
+        """Exact low-pass coefficients of the continuous image, in one and two dimensions.
+
+        Parameters
+        ----------
+        cutoff : int
+            Frequencies up to it in the max-norm.
+        tolerance : float, default 1e-12
+            Absolute error aimed at for each neuron, relative to ``|w|`` (two dimensions).
+
+        Raises
+        ------
+        ValueError
+            In three dimensions, or for features beyond what the exact coefficients handle.
+        """
+        if self.dim not in (1, 2):
+            raise ValueError(
+                f"exact coefficients are known in 1 and 2 dimensions, not {self.dim}; use grid_samples"
+            )
+        total = np.zeros((2 * cutoff + 1,) * self.dim, dtype=np.complex128)
+        for a, box in zip(self.measure.amplitudes, self._polynomials(), strict=True):
+            if self.dim == 1:
+                total += a * rectified_coefficients_1d(box, cutoff)
+            else:
+                total += a * rectified_coefficients_planar(box, cutoff, tolerance=tolerance).values
+        return FourierSamples(lowpass_frequencies(cutoff, self.dim), total.reshape(-1))
 
     def grid_samples(self, cutoff: int, n: int = 1024) -> FourierSamples:
         """Low-pass coefficients of the image sampled on an ``n``-point grid per axis (aliased; see the class)."""

@@ -99,3 +99,19 @@ def test_published_dots_are_not_a_phantom():
     assert image.image([x])[0] >= image.amplitudes[i] * lobe > 0
     with pytest.raises(ValueError, match="cutoff must lie in"):
         published_samples(600)
+
+
+@pytest.mark.parametrize(("dim", "n"), [(1, 4096), (2, 512)])
+def test_exact_samples_are_the_limit_of_the_grid(dim, n):
+    teacher = random_teacher(3, 2, seed=4, dim=dim, signed=True)
+    exact = teacher.fourier_samples(6)
+    # Aliasing of kinks oscillates below a multiple of n^-2.
+    for size in (n // 8, n // 4, n // 2, n):
+        assert 0 < np.abs(teacher.grid_samples(6, size).values - exact.values).max() < 2.0 * size**-2.0
+    conjugate = exact.values.reshape((13,) * dim)[(slice(None, None, -1),) * dim].conj()
+    np.testing.assert_allclose(exact.values.reshape((13,) * dim), conjugate, atol=1e-14)
+
+
+def test_exact_samples_are_refused_in_three_dimensions():
+    with pytest.raises(ValueError, match="grid_samples"):
+        random_teacher(1, 1, seed=0, dim=3).fourier_samples(2)
