@@ -39,6 +39,8 @@ _N_TRIALS, _QUICK_TRIALS = 10, 2
 _QUICK_WIDTH, _QUICK_CUTOFFS, _QUICK_STEP = 3, 7, 2
 #: Of ``--quick`` in the mode paper: points per axis and steps of a stage.
 _QUICK_GRID, _QUICK_ADAM_STEPS = 64, 500
+#: Largest cells of this command.
+MAX_CUTOFF, MAX_WIDTH = 100, 100
 #: Most values of one range.
 _MAX_VALUES = 1000
 
@@ -101,6 +103,11 @@ def _cells(command: SweepCommand, table: RecoveryTable) -> dict[str, tuple[int, 
         widths = _range(command.widths, "--widths")
     if command.cutoffs is not None:
         cutoffs = _range(command.cutoffs, "--cutoffs")
+    if max(cutoffs) > MAX_CUTOFF or max(widths) > MAX_WIDTH:
+        raise UsageError(
+            f"cutoffs up to {MAX_CUTOFF} and widths up to {MAX_WIDTH} can be swept here, got {max(cutoffs)} and "
+            f"{max(widths)}; use srinr.phase_transition with a trial function of your own"
+        )
     return {"n_neurons": widths, "cutoff": cutoffs}
 
 

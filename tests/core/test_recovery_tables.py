@@ -165,6 +165,7 @@ def test_the_published_mode_of_the_command_line(tmp_path):
         (["standard", "--cutoffs", "a"], "--cutoffs must be"),
         (["standard", "--widths", "3:1"], "holds 0 values"),
         (["standard", "--widths", "1:2:3:4"], "--widths must be"),
+        (["standard", "--cutoffs", "101"], "cutoffs up to 100"),
         (["standard", "--grid", "64"], "--grid: not an option of --mode srinr"),
         (["standard", "--mode", "paper", "--certify-seconds", "3"], "--certify-seconds: not an option"),
     ],
