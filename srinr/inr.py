@@ -25,12 +25,20 @@ from srinr.files import atomic_path
 from srinr.measures import DiscreteMeasure
 from srinr.networks.base import Network
 from srinr.networks.mlp import MLP
+from srinr.networks.multiplicative_filters import FourierFilterNetwork
+from srinr.networks.polynomial import PolynomialMLP
 from srinr.networks.shallow import ShallowReLU
 from srinr.networks.siren import Siren
 from srinr.status import FileFormatError, SrinrError
 
 _ENCODINGS: dict[str, Any] = {"FourierFeatures": FourierFeatures, "Coordinates": Coordinates}
-_NETWORKS: dict[str, Any] = {"ShallowReLU": ShallowReLU, "MLP": MLP, "Siren": Siren}
+_NETWORKS: dict[str, Any] = {
+    "ShallowReLU": ShallowReLU,
+    "MLP": MLP,
+    "Siren": Siren,
+    "PolynomialMLP": PolynomialMLP,
+    "FourierFilterNetwork": FourierFilterNetwork,
+}
 _FORMAT = "srinr-inr-1"
 
 #: Numbers held at a time when an image is evaluated without a chunk_size (512 MB).

@@ -1,0 +1,1 @@
+"""Analyses of implicit neural representations: harmonics, spectra, tangent kernels."""
