@@ -1,6 +1,7 @@
 """Killing workers and the driver at random times: nothing stored is lost, nothing stored runs again."""
 
 import contextlib
+import functools
 import os
 import random
 import signal
@@ -26,9 +27,10 @@ def stored(store) -> dict:
         return {}
 
 
-def kill_mid_sweep(driver, pause: random.Random) -> list[int]:
-    """Kill a worker, then the driver, at random times; the workers that were seen."""
-    time.sleep(pause.uniform(0.25, 0.9))
+def kill_mid_sweep(driver, pause: random.Random, at_once: bool, under_way) -> list[int]:
+    """Kill a worker, then the driver, at random times, perhaps after a condition holds; the workers that were seen."""
+    assert at_once or wait_until(under_way, 60), "the sweep did not get under way"
+    time.sleep(pause.uniform(0.0, 0.7))
     workers = children(driver.pid)
     if workers:
         with contextlib.suppress(ProcessLookupError):
@@ -39,6 +41,12 @@ def kill_mid_sweep(driver, pause: random.Random) -> list[int]:
     driver.kill()
     driver.communicate()
     return workers
+
+
+def has_ended_one(log, n_before: int) -> bool:
+    """Whether the lines after the first ``n_before`` tell of the end of a trial."""
+    lines = log_lines(log) if log.exists() else []
+    return any(words[0] == "end" for words in lines[n_before:])
 
 
 def check_log(lines, before: list[dict], n_workers: int) -> None:
@@ -62,7 +70,10 @@ def test_killed_twenty_times(tmp_path, monkeypatch):
         before.append(stored(store))
         options = {"store": store, "n_trials": 1000, "n_workers": N_WORKERS}
         driver = start_driver("logged", CELLS, env={"SWEEP_RUN": str(run)}, **options)
-        workers = kill_mid_sweep(driver, pause)
+        n_lines = len(log_lines(log)) if log.exists() else 0
+        # Every other run is killed at any time from its start, the others once a trial of theirs has ended: on a
+        # busy machine starting takes longer than any fixed pause.
+        workers = kill_mid_sweep(driver, pause, run % 2 == 0, functools.partial(has_ended_one, log, n_lines))
         assert wait_until(lambda pids=workers: not any(map(is_running, pids)), 5), "orphans"
         seen += workers
     before.append(stored(store))
