@@ -13,7 +13,6 @@ from srinr.measures import DiscreteMeasure
 from srinr.phantoms.checks import checked_rows
 from srinr.phantoms.composition import trigonometric_values
 from srinr.rectified import rectified_coefficients_1d
-from srinr.rectified_planar import rectified_coefficients_planar
 from srinr.samples import FourierSamples
 
 Array = NDArray[np.float64]
@@ -89,6 +88,9 @@ class RandomTeacher:
             raise ValueError(
                 f"exact coefficients are known in 1 and 2 dimensions, not {self.dim}; use grid_samples"
             )
+        # Compiled kernels: imported where used, so that phantoms stay light to import.
+        from srinr.rectified_planar import rectified_coefficients_planar
+
         total = np.zeros((2 * cutoff + 1,) * self.dim, dtype=np.complex128)
         for a, box in zip(self.measure.amplitudes, self._polynomials(), strict=True):
             if self.dim == 1:
