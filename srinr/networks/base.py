@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import enum
+import itertools
+import math
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -43,6 +46,39 @@ class Network(Protocol):
     def spec(self) -> dict[str, Any]:
         """JSON description from which the network (without its weights) can be rebuilt."""
         ...
+
+
+class BiasInit(enum.Enum):
+    """From where initial biases are drawn.
+
+    The choice matters: in SIRENs of frequency 30, zero biases instead of ``PYTORCH`` ones give a tangent kernel whose
+    eigenvalues fall far more slowly.
+    """
+
+    PYTORCH = "uniform in +-1 / sqrt(fan_in), the default of torch.nn.Linear"
+    HAIKU_ZERO = "zero, the default of Haiku and Flax (figures 4, 5, 10 to 16 of the structured dictionary)"
+    SIREN_UNIFORM = (
+        "from the interval of the weights of the layer (figures 3 and 9 of the structured dictionary)"
+    )
+
+    def draw(
+        self, rng: np.random.Generator, n_out: int, n_in: int, weight_bound: float
+    ) -> torch.nn.Parameter:
+        """The biases (n_out,) of a layer with ``n_in`` inputs and weights uniform in ``+-weight_bound``."""
+        bounds = {
+            BiasInit.PYTORCH: 1.0 / math.sqrt(n_in),
+            BiasInit.HAIKU_ZERO: 0.0,
+            BiasInit.SIREN_UNIFORM: weight_bound,
+        }
+        return uniform(rng, (n_out,), bounds[self])
+
+
+def layer_sizes(n_features: int, width: int, depth: int, out_features: int) -> list[tuple[int, int]]:
+    """Inputs and outputs of each of ``depth`` linear layers; a ValueError names a size that does not fit."""
+    check_positive(n_features=n_features, width=width, depth=depth, out_features=out_features)
+    if depth < 2:
+        raise ValueError(f"depth counts linear layers and must be at least 2, got {depth}")
+    return list(itertools.pairwise([n_features] + [width] * (depth - 1) + [out_features]))
 
 
 def uniform(rng: np.random.Generator, shape: tuple[int, ...], bound: float) -> torch.nn.Parameter:

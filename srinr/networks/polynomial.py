@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from srinr.networks.base import check_positive, uniform
+from srinr.networks.base import BiasInit
+from srinr.networks.dense import DenseNetwork
 
 
-class PolynomialMLP(torch.nn.Module):
+class PolynomialMLP(DenseNetwork):
     """Network with ``depth`` linear layers and the activation ``rho(u) = sum_i coefficients_i u^i``.
 
     On sinusoidal features it is a finite sum of sinusoids (``srinr.analysis.polynomial_expansion``). Values grow
@@ -30,7 +29,9 @@ class PolynomialMLP(torch.nn.Module):
     seed : int, default 0
         Seed of the initial weights.
     init_gain : float, default 1.0
-        Weights are uniform in ``+-init_gain / sqrt(fan_in)``, biases in ``+-1 / sqrt(fan_in)``.
+        Weights are uniform in ``+-init_gain / sqrt(fan_in)``.
+    bias_init : BiasInit, default BiasInit.PYTORCH
+        Initial biases.
 
     Raises
     ------
@@ -55,51 +56,28 @@ class PolynomialMLP(torch.nn.Module):
         out_features: int = 1,
         seed: int = 0,
         init_gain: float = 1.0,
+        bias_init: BiasInit = BiasInit.PYTORCH,
     ) -> None:
-        super().__init__()
-        check_positive(n_features=n_features, width=width, depth=depth, out_features=out_features)
-        if depth < 2:
-            raise ValueError(f"depth counts linear layers and must be at least 2, got {depth}")
+        super().__init__(
+            n_features,
+            width,
+            depth,
+            out_features=out_features,
+            seed=seed,
+            init_gain=init_gain,
+            bias_init=bias_init,
+        )
         values = np.trim_zeros(np.asarray(coefficients, dtype=np.float64).ravel(), "b")
         if len(values) < 2 or not np.isfinite(values).all():
             raise ValueError(
                 f"coefficients must be finite, from degree 0 upwards, with degree at least 1, got {coefficients!r}"
             )
         self.coefficients: tuple[float, ...] = tuple(values.tolist())
-        rng = np.random.default_rng(seed)
-        sizes = [n_features] + [width] * (depth - 1) + [out_features]
-        self.weights = torch.nn.ParameterList(
-            uniform(rng, (n_out, n_in), init_gain / math.sqrt(n_in))
-            for n_in, n_out in itertools.pairwise(sizes)
-        )
-        self.biases = torch.nn.ParameterList(
-            uniform(rng, (n_out,), 1.0 / math.sqrt(n_in)) for n_in, n_out in itertools.pairwise(sizes[1:])
-        )
 
     @property
     def degree(self) -> int:
         """Degree K of the activation."""
         return len(self.coefficients) - 1
-
-    @property
-    def first_weight(self) -> torch.Tensor:
-        """Weights of the first layer, shape (width, D)."""
-        return self.weights[0]
-
-    @property
-    def first_bias(self) -> None:
-        """The first layer has no bias: the constant feature plays that role."""
-        return None
-
-    @property
-    def depth(self) -> int:
-        """Number of linear layers."""
-        return len(self.weights)
-
-    @property
-    def out_features(self) -> int:
-        """Number of outputs."""
-        return self.weights[-1].shape[0]
 
     @property
     def values_per_point(self) -> int:
@@ -113,26 +91,9 @@ class PolynomialMLP(torch.nn.Module):
             value = value * u + constant
         return value
 
-    def after_first(self, preactivation: torch.Tensor) -> torch.Tensor:
-        """Outputs (n, out_features) from pre-activations (n, width)."""
-        h = preactivation
-        for weight, bias in zip(list(self.weights)[1:], self.biases, strict=True):
-            h = torch.nn.functional.linear(self.activation(h), weight, bias)
-        return h
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Outputs (n, out_features) from features (n, D)."""
-        return self.after_first(features @ self.weights[0].T)
-
     def spec(self) -> dict[str, Any]:
         """JSON description without the weights."""
-        return {
-            "n_features": self.weights[0].shape[1],
-            "width": self.weights[0].shape[0],
-            "depth": self.depth,
-            "coefficients": list(self.coefficients),
-            "out_features": self.out_features,
-        }
+        return {**super().spec(), "coefficients": list(self.coefficients)}
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> PolynomialMLP:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
 import numpy as np
 import torch
 
-from srinr.networks.base import check_positive, uniform
+from srinr.networks.base import BiasInit, layer_sizes, uniform
 
 
 class Siren(torch.nn.Module):
@@ -27,6 +26,8 @@ class Siren(torch.nn.Module):
         2 for a complex image.
     seed : int, default 0
         Seed: first layer uniform in ``+-1/n_features``, others in ``+-sqrt(6/fan_in)/omega_hidden``.
+    bias_init : BiasInit, default BiasInit.PYTORCH
+        Initial biases, which the factors inside the sines multiply as well.
 
     Examples
     --------
@@ -45,24 +46,22 @@ class Siren(torch.nn.Module):
         omega_hidden: float = 30.0,
         out_features: int = 1,
         seed: int = 0,
+        bias_init: BiasInit = BiasInit.PYTORCH,
     ) -> None:
         super().__init__()
-        check_positive(n_features=n_features, width=width, depth=depth, out_features=out_features)
-        if depth < 2:
-            raise ValueError(f"depth counts linear layers and must be at least 2, got {depth}")
+        sizes = layer_sizes(n_features, width, depth, out_features)
         if not (omega_first > 0 and omega_hidden > 0):
             raise ValueError(
                 f"omega_first and omega_hidden must be positive, got {omega_first}, {omega_hidden}"
             )
         rng = np.random.default_rng(seed)
-        sizes = [n_features] + [width] * (depth - 1) + [out_features]
-        bounds = [1.0 / n_features] + [math.sqrt(6.0 / n) / omega_hidden for n in sizes[1:-1]]
-        pairs = list(itertools.pairwise(sizes))
+        bounds = [1.0 / n_features] + [math.sqrt(6.0 / n_in) / omega_hidden for n_in, _ in sizes[1:]]
+        layers = list(zip(sizes, bounds, strict=True))
         self.weights = torch.nn.ParameterList(
-            uniform(rng, (n_out, n_in), bound) for (n_in, n_out), bound in zip(pairs, bounds, strict=True)
+            uniform(rng, (n_out, n_in), bound) for (n_in, n_out), bound in layers
         )
         self.biases = torch.nn.ParameterList(
-            uniform(rng, (n_out,), 1.0 / math.sqrt(n_in)) for n_in, n_out in pairs
+            bias_init.draw(rng, n_out, n_in, bound) for (n_in, n_out), bound in layers
         )
         self.omega_first, self.omega_hidden = float(omega_first), float(omega_hidden)
 
