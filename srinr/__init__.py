@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from srinr.fit_result import FitResult, FitState
     from srinr.inr import INR, inr_from_measure, measure_from_inr
     from srinr.measures import DiscreteMeasure
+    from srinr.networks.base import BiasInit
     from srinr.networks.mlp import MLP
+    from srinr.networks.multiplicative_filters import FourierFilterNetwork
+    from srinr.networks.polynomial import PolynomialMLP
     from srinr.networks.shallow import ShallowReLU
     from srinr.networks.siren import Siren
     from srinr.operators.fourier import FourierOperator
@@ -66,6 +69,9 @@ _HOME = {
     "Coordinates": "srinr.encodings.identity",
     "ShallowReLU": "srinr.networks.shallow",
     "MLP": "srinr.networks.mlp",
+    "PolynomialMLP": "srinr.networks.polynomial",
+    "FourierFilterNetwork": "srinr.networks.multiplicative_filters",
+    "BiasInit": "srinr.networks.base",
     "Siren": "srinr.networks.siren",
     "INR": "srinr.inr",
     "inr_from_measure": "srinr.inr",
@@ -92,6 +98,7 @@ __all__ = [
     "LBFGS",
     "MLP",
     "Adam",
+    "BiasInit",
     "CoilSensitivity",
     "ContinuousImage",
     "Coordinates",
@@ -103,6 +110,7 @@ __all__ = [
     "FitResult",
     "FitState",
     "FourierFeatures",
+    "FourierFilterNetwork",
     "FourierOperator",
     "FourierSamples",
     "FourierWeightDecay",
@@ -113,6 +121,7 @@ __all__ = [
     "LinearOperator",
     "NeuronDictionary",
     "PhaseDiagram",
+    "PolynomialMLP",
     "SamplingMask",
     "ShallowReLU",
     "Siren",

@@ -88,7 +88,7 @@ def _description(network: object) -> tuple[list[_Names], list[_Activation]] | No
         return [("inner", None), ("outer", None)], [_rectify]
     if type(network) is MLP:
         n = network.depth
-        names: list[_Names] = [("weights.0", None)]
+        names: list[_Names] = [("weights.0", None if network.first_bias is None else "input_bias")]
         names += [(f"weights.{i}", f"biases.{i - 1}") for i in range(1, n)]
         return names, [_rectify] * (n - 1)
     if type(network) is Siren:

@@ -12,7 +12,7 @@ from srinr.networks.base import BiasInit, layer_sizes, uniform
 
 
 class DenseNetwork(torch.nn.Module):
-    """``depth`` linear layers with :meth:`activation` between them; the first has no bias, the others do.
+    """``depth`` linear layers with :meth:`activation` between them; the first has a bias when asked for.
 
     Subclasses define ``activation`` and ``values_per_point``. Weights start uniform in
     ``+-init_gain / sqrt(fan_in)``, biases as ``bias_init`` says.
@@ -28,6 +28,7 @@ class DenseNetwork(torch.nn.Module):
         seed: int,
         init_gain: float,
         bias_init: BiasInit,
+        first_bias: bool = False,
     ) -> None:
         super().__init__()
         sizes = layer_sizes(n_features, width, depth, out_features)
@@ -40,6 +41,8 @@ class DenseNetwork(torch.nn.Module):
         self.biases = torch.nn.ParameterList(
             bias_init.draw(rng, n_out, n_in, bound) for (n_in, n_out), bound in layers[1:]
         )
+        (n_in, n_out), bound = layers[0]
+        self.input_bias = bias_init.draw(rng, n_out, n_in, bound) if first_bias else None
 
     @property
     def first_weight(self) -> torch.Tensor:
@@ -47,9 +50,9 @@ class DenseNetwork(torch.nn.Module):
         return self.weights[0]
 
     @property
-    def first_bias(self) -> None:
-        """The first layer has no bias: the constant feature plays that role."""
-        return None
+    def first_bias(self) -> torch.Tensor | None:
+        """Bias of the first layer, shape (width,); None where the constant feature plays that role."""
+        return self.input_bias
 
     @property
     def depth(self) -> int:
@@ -74,7 +77,7 @@ class DenseNetwork(torch.nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Outputs (n, out_features) from features (n, D)."""
-        return self.after_first(features @ self.weights[0].T)
+        return self.after_first(torch.nn.functional.linear(features, self.weights[0], self.input_bias))
 
     def spec(self) -> dict[str, Any]:
         """JSON description without the weights."""

@@ -11,7 +11,7 @@ from srinr.networks.dense import DenseNetwork
 
 
 class MLP(DenseNetwork):
-    """ReLU network with ``depth`` linear layers; the first has no bias, the others do.
+    """ReLU network with ``depth`` linear layers; the first has no bias unless asked for, the others do.
 
     Parameters
     ----------
@@ -27,6 +27,8 @@ class MLP(DenseNetwork):
         has the variance of the LeCun initialization of Haiku and Flax.
     bias_init : BiasInit, default BiasInit.PYTORCH
         Initial biases.
+    first_bias : bool, default False
+        Give the first layer a bias too, for encodings without the constant feature.
 
     Examples
     --------
@@ -45,6 +47,7 @@ class MLP(DenseNetwork):
         seed: int = 0,
         init_gain: float = 1.0,
         bias_init: BiasInit = BiasInit.PYTORCH,
+        first_bias: bool = False,
     ) -> None:
         super().__init__(
             n_features,
@@ -54,6 +57,7 @@ class MLP(DenseNetwork):
             seed=seed,
             init_gain=init_gain,
             bias_init=bias_init,
+            first_bias=first_bias,
         )
 
     @property
@@ -64,6 +68,10 @@ class MLP(DenseNetwork):
     def activation(self, u: torch.Tensor) -> torch.Tensor:
         """The rectifier."""
         return torch.relu(u)
+
+    def spec(self) -> dict[str, Any]:
+        """JSON description without the weights."""
+        return {**super().spec(), "first_bias": self.input_bias is not None}
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> MLP:

@@ -1,8 +1,8 @@
 """Networks of the structured-dictionary paper (Yüce, Ortiz-Jiménez, Besbinar and Frossard, CVPR 2022).
 
 Scalar images on the field of view, hidden biases zero, coordinates in [0, 1): the settings of the tangent-kernel and
-the meta-learning figures (4, 5, 10 to 16). Three things differ from the released code: our Fourier features carry a factor
-sqrt2 (they are orthonormal); weights of ReLU networks are uniform with the variance of its truncated normal ones;
+the meta-learning figures (4, 5, 10 to 16). Three things differ from the released code: our Fourier features carry a
+factor sqrt2 (they are orthonormal); weights of ReLU networks are uniform with the variance of its truncated normal ones;
 a constant 0.5 that it adds to the output of the SIREN alone is left out (it does not change any kernel).
 """
 
@@ -55,7 +55,7 @@ def published_siren(
 def published_mlp(
     *, width: int = 256, n_hidden: int = 4, seed: int = 0, bias_init: BiasInit = BiasInit.HAIKU_ZERO
 ) -> INR:
-    """ReLU network on the plain coordinates; its first layer has no bias (that bias would be zero at the start).
+    """ReLU network on the plain coordinates.
 
     Parameters are those of :func:`published_siren`.
 
@@ -98,4 +98,12 @@ def published_ffn(
 
 
 def _relu(n_features: int, width: int, n_hidden: int, seed: int, bias_init: BiasInit) -> MLP:
-    return MLP(n_features, width, n_hidden + 1, seed=seed, init_gain=_LECUN_GAIN, bias_init=bias_init)
+    return MLP(
+        n_features,
+        width,
+        n_hidden + 1,
+        seed=seed,
+        init_gain=_LECUN_GAIN,
+        bias_init=bias_init,
+        first_bias=True,
+    )
