@@ -22,7 +22,8 @@ import typer
 from srinr import INR, Coordinates, Siren
 from srinr.image_families import ImageFamily, faces, non_faces
 from srinr.meta_learning import MetaOptions, MetaResult, maml, reptile
-from srinr.meta_steps import PixelModel, first_order_direction, maml_direction, reptile_direction
+from srinr.meta_steps import first_order_direction, maml_direction, reptile_direction
+from srinr.pixel_model import PixelModel
 from srinr.pretraining import adaptation_psnr, pretrain
 
 N_STEPS = 3

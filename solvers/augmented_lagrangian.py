@@ -133,7 +133,7 @@ class AugmentedLagrangian:
             return self._least_squares_step(problem, state, self.inner, tolerances)
         dictionary = _on_grid(problem.dictionary)
         dtype = self.inner.dtype
-        multipliers, old = state.arrays["multipliers"], float(state.arrays["residual"][0])
+        multipliers = state.arrays["multipliers"]
         students, moments = adam_stage(
             dictionary, problem.weighting, _students("", state, dtype), _moments(state, dtype),
             _tensor(problem.data[None], dtype), _tensor(multipliers[None], dtype), state.level, self.inner,
@@ -142,20 +142,15 @@ class AugmentedLagrangian:
         # The residual after the last update, in double precision: the published code is one step behind.
         double = Students(students.atoms.double(), students.amplitudes.double())
         residual = sampled(dictionary, double)[0].numpy() - problem.data
-        size = float(np.linalg.norm(residual))
-        if not np.isfinite(size):
+        if not np.isfinite(np.linalg.norm(residual)):
             return dataclasses.replace(
                 state, status=Status.NONFINITE, n_steps=state.n_steps + 1,
                 message="training diverged; lower the learning rate or the growth of the penalty",
             )  # fmt: skip
-        grow = self.feasibility is None or size > self.feasibility * old
-        measure = _measure(students)
-        state = dataclasses.replace(
-            state, measure=measure, level=state.level * (self.growth if grow else 1.0), n_steps=state.n_steps + 1,
-            arrays={"multipliers": multipliers + state.level * residual, "residual": np.full(1, size)}
-            | _arrays("", students) | _moment_arrays(moments),
-        )  # fmt: skip
-        return self._finished(problem, state, tolerances)
+        training = _arrays("", students) | _moment_arrays(moments)
+        return self._finished(
+            problem, self._updated(state, _measure(students), residual, training), tolerances
+        )
 
     def _least_squares_step(
         self,
@@ -164,16 +159,21 @@ class AugmentedLagrangian:
         inner: LevenbergMarquardtSteps,
         tolerances: Tolerances,
     ) -> SolverState:
-        multipliers, old = state.arrays["multipliers"], float(state.arrays["residual"][0])
-        measure = least_squares_stage(problem, state.measure, multipliers, state.level, inner)
-        residual = problem.residual(measure)
-        size = float(np.linalg.norm(residual))
-        grow = self.feasibility is None or size > self.feasibility * old
-        state = dataclasses.replace(
-            state, measure=measure, level=state.level * (self.growth if grow else 1.0), n_steps=state.n_steps + 1,
-            arrays={"multipliers": multipliers + state.level * residual, "residual": np.full(1, size)},
-        )  # fmt: skip
+        measure = least_squares_stage(problem, state.measure, state.arrays["multipliers"], state.level, inner)
+        state = self._updated(state, measure, problem.residual(measure), {})
         return self._finished(problem, state, tolerances)
+
+    def _updated(
+        self, state: SolverState, measure: DiscreteMeasure, residual: Vector, training: dict[str, Vector]
+    ) -> SolverState:
+        """The state after a stage: multipliers moved, the penalty raised where feasibility asks for it."""
+        size = float(np.linalg.norm(residual))
+        grow = self.feasibility is None or size > self.feasibility * float(state.arrays["residual"][0])
+        multipliers = state.arrays["multipliers"] + state.level * residual
+        return dataclasses.replace(
+            state, measure=measure, level=state.level * (self.growth if grow else 1.0), n_steps=state.n_steps + 1,
+            arrays={"multipliers": multipliers, "residual": np.full(1, size)} | training,
+        )  # fmt: skip
 
     def _finished(self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances) -> SolverState:
         """Ended when the student, or an exact model of its large neurons, meets the data."""

@@ -7,21 +7,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.optimize
 from numpy.typing import NDArray
 
 from srinr.measures import DiscreteMeasure
-from srinr.solvers.atom_search import AtomSearch, Peaks, refined, search_atoms
+from srinr.solvers.atom_search import AtomSearch
+from srinr.solvers.cheapest_combination import cheapest_combination
 from srinr.solvers.closing import closing_dual, closing_options
+from srinr.solvers.dual_constraints import dual_peaks, rows_of, with_violated
 from srinr.solvers.exchange import CertifyOptions
-from srinr.solvers.kinks import snapped
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.pursuit import pursued_fits
 from srinr.solvers.reduced import Polish, ReducedFits, reduced_fits
-from srinr.solvers.signed_rows import SignedRows, measure_of, projected, scaled, signed_rows, with_atoms
+from srinr.solvers.signed_rows import measure_of, projected, scaled, with_atoms
 from srinr.solvers.solution import SolverState, Tolerances
 from srinr.status import Status
-from srinr.weightings import weights
 
 Vector = NDArray[np.float64]
 
@@ -29,11 +28,6 @@ Vector = NDArray[np.float64]
 _MAX_STARTS = 150
 #: Entries of the matrix up to which the linear program over the working set is solved.
 _LARGEST_PROGRAM = 200_000
-#: Loosest tolerance with which violations are looked for.
-_LOOSEST = 1e-3
-#: Peaks within this part of the highest are climbed on in double precision.
-_REFINE = 0.99
-_MAX_NEW = 100
 #: Relative residual from which on exact models of few atoms are tried.
 _TRY_BELOW = 0.06
 _TRY_EVERY = 4
@@ -135,14 +129,14 @@ class DualExchange:
         self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
     ) -> SolverState:
         """Solve with the constraints found and search for violations."""
-        rows = state.rows if state.rows is not None else _rows_of(problem, state)
+        rows = state.rows if state.rows is not None else rows_of(problem, state)
         length = self._length(problem, state.level)
         center = state.arrays.get("center", np.zeros_like(problem.data))
         rows, dual = projected(rows, problem.data * length + (0.0 if problem.strength else center))
         measure = measure_of(rows, length)
         starts = np.concatenate([measure.atoms, rows.atoms[rows.idle == 0][-_MAX_STARTS:]])
-        peaks = _peaks(problem, dual, self.search, starts, rng)
-        rows = _with_violated(rows, problem, peaks, tolerances)
+        peaks = dual_peaks(problem, dual, self.search, starts, rng)
+        rows = with_violated(rows, problem, peaks, tolerances)
         ratio = peaks.max_ratio
         level = state.level if problem.strength else _next_level(state.level, dual, ratio)
         return dataclasses.replace(
@@ -196,13 +190,13 @@ class DualExchange:
         if problem.objective(measure) - bound > wanted:
             return state
         larger = dataclasses.replace(self.search, n_starts=4 * self.search.n_starts)
-        peaks = _peaks(problem, dual, larger, state.working_set, rng)
+        peaks = dual_peaks(problem, dual, larger, state.working_set, rng)
         ratio = max(peaks.max_ratio, state.max_ratio)
         state = dataclasses.replace(state, max_ratio=ratio, n_searches=state.n_searches + 1)
         if problem.objective(measure) - problem.dual_bound(dual, ratio) <= wanted:
             return dataclasses.replace(state, measure=measure, status=Status.CONVERGED)
         assert state.rows is not None
-        rows = _with_violated(state.rows, problem, peaks, tolerances)
+        rows = with_violated(state.rows, problem, peaks, tolerances)
         return dataclasses.replace(state, rows=rows, working_set=rows.atoms)
 
     def opening(
@@ -285,74 +279,8 @@ def with_fits(problem: MeasureProblem, state: SolverState, fits: Iterable[Discre
     return dataclasses.replace(state, rows=rows, working_set=rows.atoms)
 
 
-def cheapest_combination(problem: MeasureProblem, atoms: Vector) -> DiscreteMeasure | None:
-    """Exactly feasible measure of least total variation on given atoms: a linear program (HiGHS).
-
-    Returns
-    -------
-    DiscreteMeasure or None
-        None when no combination of the atoms meets the data.
-    """
-    if not len(atoms):
-        return None
-    rows = problem.dictionary.coefficients(atoms)
-    rho = weights(problem.weighting, problem.dictionary, atoms)
-    columns = (rows / rho[:, None]).T
-    result = scipy.optimize.linprog(
-        np.ones(2 * len(atoms)), A_eq=np.hstack([columns, -columns]), b_eq=problem.data, method="highs-ds"
-    )
-    if result.status != 0:
-        return None
-    positive, negative = np.split(result.x, 2)
-    amplitudes = positive - negative
-    used = amplitudes != 0
-    # The program meets the data to 1e-7; its basis meets them to rounding.
-    exact = np.linalg.lstsq(columns[:, used], problem.data, rcond=None)[0]
-    return DiscreteMeasure(atoms[used], exact / rho[used])
-
-
-def _rows_of(problem: MeasureProblem, state: SolverState) -> SignedRows:
-    """Constraints at the directions of a state, on the side to which its dual vector (or the data) leans."""
-    dual = state.dual_variable
-    leaning = problem.data if dual is None or not dual.any() else dual
-    signs = np.where(_ratios(problem, leaning, state.working_set) < 0, -1.0, 1.0)
-    return signed_rows(problem, state.working_set, signs)
-
-
-def _with_violated(
-    rows: SignedRows, problem: MeasureProblem, peaks: Peaks, tolerances: Tolerances
-) -> SignedRows:
-    """The constraints and the highest peaks that violate theirs."""
-    allowed = 1.0 + 0.1 * min(tolerances.gap_tol, _LOOSEST)
-    violated = np.flatnonzero(np.abs(peaks.ratios) > allowed)[:_MAX_NEW]
-    signs = np.where(peaks.ratios[violated] < 0, -1.0, 1.0)
-    return with_atoms(rows, problem, peaks.atoms[violated], signs)
-
-
 def _next_level(level: float, dual: Vector, ratio: float) -> float:
     """Longer proximal steps where the constraints found describe the dual well."""
     if ratio > _GROW_BELOW:
         return level
     return min(_GROWTH * level, _LONGEST * max(1.0, float(np.linalg.norm(dual))))
-
-
-def _peaks(
-    problem: MeasureProblem, dual: Vector, search: AtomSearch, starts: Vector, rng: np.random.Generator
-) -> Peaks:
-    """Peaks of a search, those next to kinks of the grid brought onto them, where smooth steps do not arrive."""
-    peaks = search_atoms(problem.dictionary, problem.weighting, dual, rng, search, extra_starts=starts)
-    near = np.abs(peaks.ratios) > _REFINE * peaks.max_ratio
-    high = refined(problem.dictionary, problem.weighting, dual, Peaks(peaks.atoms[near], peaks.ratios[near]))
-    peaks = Peaks(
-        np.concatenate([high.atoms, peaks.atoms[~near]]), np.concatenate([high.ratios, peaks.ratios[~near]])
-    )
-    moved = snapped(problem.dictionary, dual, peaks.atoms, np.sign(peaks.ratios))
-    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
-    ratios = _ratios(problem, dual, moved)
-    higher = np.abs(ratios) > np.abs(peaks.ratios)
-    return Peaks(np.where(higher[:, None], moved, peaks.atoms), np.where(higher, ratios, peaks.ratios))
-
-
-def _ratios(problem: MeasureProblem, dual: Vector, atoms: Vector) -> Vector:
-    rho = weights(problem.weighting, problem.dictionary, atoms)
-    return (problem.dictionary.coefficients(atoms) @ dual) / rho

@@ -1,4 +1,7 @@
-"""The dictionary of neurons with exact Fourier coefficients: no grid, no aliasing. One dimension so far."""
+"""The dictionary of neurons with exact Fourier coefficients: no grid, no aliasing.
+
+One dimension; :mod:`srinr.exact_planar_dictionary` has two.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ class ExactDictionary:
         k = np.array(frequencies)
         if k.ndim != 2 or k.shape[1] != 1:
             raise ValueError(
-                f"frequencies must have shape (m, 1), got {k.shape}; exact coefficients are known in one dimension"
+                f"frequencies must have shape (m, 1), got {k.shape}; use ExactPlanarDictionary in two dimensions"
             )
         FourierFeatures.lattice(max_frequency, dim=1, constant=constant)  # refuses a limit below 1
         object.__setattr__(self, "max_frequency", int(max_frequency))

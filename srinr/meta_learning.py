@@ -7,39 +7,29 @@ parameters of the INR.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import Enum
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from srinr.files import atomic_path
 from srinr.image_families import ImageFamily, checked_images
 from srinr.inr import INR
 from srinr.meta_steps import (
     Direction,
-    LoopSettings,
     Loss,
     Parameters,
-    PixelModel,
-    check_count,
-    check_rate,
     first_order_direction,
     maml_direction,
-    problem_fingerprint,
     reptile_direction,
-    run_outer_loop,
 )
 from srinr.optimizers import Adam
-from srinr.status import FileFormatError, Status
-
-_FORMAT = "srinr-initialization-1"
+from srinr.outer_loop import LoopServices, LoopSettings, run_outer_loop
+from srinr.pixel_model import PixelModel, check_count, check_rate, problem_fingerprint
+from srinr.status import Status
 
 
 class MetaMethod(Enum):
@@ -197,8 +187,8 @@ def maml(
     True
     """
     method = MetaMethod.FIRST_ORDER_MAML if first_order else MetaMethod.MAML
-    services = _Services(dtype, device, checkpoint, checkpoint_seconds, callback, progress)
-    return _meta_learn(inr, images, options or MetaOptions(), method, services)
+    services = LoopServices(callback, checkpoint, checkpoint_seconds, progress)
+    return _meta_learn(inr, images, options or MetaOptions(), method, dtype, device, services)
 
 
 def reptile(
@@ -239,18 +229,8 @@ def reptile(
         raise ValueError(
             "Reptile needs inner_steps >= 1 and inner_rate > 0: it follows where the inner steps lead"
         )
-    services = _Services(dtype, device, checkpoint, checkpoint_seconds, callback, progress)
-    return _meta_learn(inr, images, chosen, MetaMethod.REPTILE, services)
-
-
-@dataclass(frozen=True)
-class _Services:
-    dtype: torch.dtype
-    device: str | torch.device
-    checkpoint: str | os.PathLike[str] | None
-    checkpoint_seconds: float
-    callback: Callable[[int, float], bool | None] | None
-    progress: bool | None
+    services = LoopServices(callback, checkpoint, checkpoint_seconds, progress)
+    return _meta_learn(inr, images, chosen, MetaMethod.REPTILE, dtype, device, services)
 
 
 _DIRECTIONS: dict[MetaMethod, Callable[[Loss, Parameters, torch.Tensor, float, int], Direction]] = {
@@ -261,7 +241,13 @@ _DIRECTIONS: dict[MetaMethod, Callable[[Loss, Parameters, torch.Tensor, float, i
 
 
 def _meta_learn(
-    inr: INR, images: ImageFamily | ArrayLike, options: MetaOptions, method: MetaMethod, services: _Services
+    inr: INR,
+    images: ImageFamily | ArrayLike,
+    options: MetaOptions,
+    method: MetaMethod,
+    dtype: torch.dtype,
+    device: str | torch.device,
+    services: LoopServices,
 ) -> MetaResult:
     array = checked_images(images, "images", 3)
     n_images = len(array)
@@ -269,7 +255,7 @@ def _meta_learn(
         raise ValueError(
             f"batch_size={options.batch_size} exceeds the {n_images} images; lower it or give more images"
         )
-    model = PixelModel(inr, (array.shape[1], array.shape[2]), services.dtype, services.device)
+    model = PixelModel(inr, (array.shape[1], array.shape[2]), dtype, device)
     targets = model.targets(array)
     outer = _DIRECTIONS[method]
 
@@ -284,11 +270,8 @@ def _meta_learn(
         max_steps=options.outer_steps,
         optimizer=Adam(options.outer_rate, eps=1e-8),
         title=method.value,
-        fingerprint=problem_fingerprint(inr, array, method.name, chosen, str(services.dtype)),
-        callback=services.callback,
-        checkpoint=services.checkpoint,
-        checkpoint_seconds=services.checkpoint_seconds,
-        progress=services.progress,
+        fingerprint=problem_fingerprint(inr, array, method.name, chosen, str(dtype)),
+        services=services,
     )
     state = run_outer_loop(model.parameters, direction, settings)
     return MetaResult(
@@ -299,91 +282,7 @@ def _meta_learn(
         status=state.status,
         method=method,
         options=options,
-        dtype=str(services.dtype).removeprefix("torch."),
+        dtype=str(dtype).removeprefix("torch."),
         n_images=n_images,
         source=images.source if isinstance(images, ImageFamily) else "array",
     )
-
-
-def save_initialization(result: MetaResult, path: str | os.PathLike[str]) -> Path:
-    """Write the weights (``INR.save``) and, beside them in ``<path>.json``, settings and losses; each atomically.
-
-    Parameters
-    ----------
-    result : MetaResult
-        From :func:`maml` or :func:`reptile`.
-    path : path
-        File of the weights, e.g. ``faces.safetensors``.
-
-    Returns
-    -------
-    Path
-        Of the settings.
-
-    Raises
-    ------
-    WriteError
-        When a file cannot be written.
-    SrinrError
-        When encoding or network are of kinds that cannot be saved.
-    """
-    result.inr.save(path)
-    record = {
-        "format": _FORMAT,
-        "method": result.method.name,
-        "options": asdict(result.options),
-        "dtype": result.dtype,
-        "n_images": result.n_images,
-        "source": result.source,
-        "status": result.status.name,
-        "weights_sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
-        "losses": result.losses.tolist(),
-    }
-    sidecar = Path(f"{os.fspath(path)}.json")
-    with atomic_path(sidecar) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return sidecar
-
-
-def load_initialization(path: str | os.PathLike[str]) -> MetaResult:
-    """Read what :func:`save_initialization` wrote; nothing is unpickled.
-
-    Parameters
-    ----------
-    path : path
-        File of the weights.
-
-    Returns
-    -------
-    MetaResult
-
-    Raises
-    ------
-    FileFormatError
-        When a file is missing or damaged, or the settings belong to other weights.
-    """
-    inr = INR.load(path)
-    sidecar = Path(f"{os.fspath(path)}.json")
-    try:
-        record = json.loads(sidecar.read_text(encoding="utf-8"))
-        if record["format"] != _FORMAT:
-            raise ValueError(f"its format is not {_FORMAT!r}")
-        if record["weights_sha256"] != hashlib.sha256(Path(path).read_bytes()).hexdigest():
-            raise ValueError(f"written for other weights than {path}")
-        losses, status = np.array(record["losses"], dtype=np.float64), Status[record["status"]]
-        return MetaResult(
-            inr=inr,
-            losses=losses,
-            n_steps=len(losses),
-            interrupted=status is Status.USER_STOP,
-            status=status,
-            method=MetaMethod[record["method"]],
-            options=MetaOptions(**record["options"]),
-            dtype=record["dtype"],
-            n_images=record["n_images"],
-            source=record["source"],
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileFormatError(
-            f"{sidecar}: not the settings of this initialization, or damaged ({error}); INR.load reads the weights alone"
-        ) from error

@@ -17,18 +17,10 @@ from torch.func import grad_and_value, vmap
 
 from srinr.image_families import ImageFamily, checked_images
 from srinr.inr import INR
-from srinr.meta_steps import (
-    Direction,
-    LoopSettings,
-    Parameters,
-    PixelModel,
-    check_count,
-    check_rate,
-    descend,
-    problem_fingerprint,
-    run_outer_loop,
-)
+from srinr.meta_steps import Direction, Parameters, descend
 from srinr.optimizers import LBFGS, Adam, Optimizer
+from srinr.outer_loop import LoopServices, LoopSettings, run_outer_loop
+from srinr.pixel_model import PixelModel, check_count, check_rate, problem_fingerprint
 from srinr.status import Status
 
 #: Numbers held per chunk of images while adaptation is evaluated (256 MB in float64).
@@ -151,10 +143,7 @@ def pretrain(
         fingerprint=problem_fingerprint(
             inr, pixels, "pretraining", repr(chosen), masked, kept_steps, str(dtype)
         ),
-        callback=callback,
-        checkpoint=checkpoint,
-        checkpoint_seconds=checkpoint_seconds,
-        progress=progress,
+        services=LoopServices(callback, checkpoint, checkpoint_seconds, progress),
         keep_at=kept_steps,
     )
     state = run_outer_loop(model.parameters, _single_image(model, target), settings)
@@ -238,7 +227,7 @@ def adapt(
     state = run_outer_loop(
         parameters,
         _single_image(model, target),
-        LoopSettings(n_steps, Adam(rate, eps=1e-8), "adapt", "", progress=False),
+        LoopSettings(n_steps, Adam(rate, eps=1e-8), "adapt", "", LoopServices(progress=False)),
     )
     return model.inr_with(state.parameters)
 

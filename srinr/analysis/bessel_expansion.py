@@ -18,8 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, jv
 
 from srinr.analysis.harmonic_support import FREQUENCY_TOLERANCE, MAX_TERMS
-from srinr.analysis.polynomial_expansion import affine_phases, parameter_array
-from srinr.analysis.sinusoids import SinusoidBank, Sinusoids
+from srinr.analysis.inr_parts import inr_parts, parameter_array
+from srinr.analysis.polynomial_expansion import affine_phases
+from srinr.analysis.sinusoid_bank import SinusoidBank
+from srinr.analysis.sinusoids import Sinusoids, bank_images
 from srinr.encodings.identity import Coordinates
 from srinr.inr import INR
 from srinr.networks.siren import Siren
@@ -181,7 +183,7 @@ def bessel_expansion(
         frequency_tolerance,
     )
     errors = np.abs(outer) @ bounds
-    return BesselExpansion(tuple(bank[i] for i in range(len(bank))), tuple(errors.tolist()))
+    return BesselExpansion(bank_images(bank), tuple(errors.tolist()))
 
 
 def _neuron(
@@ -255,17 +257,14 @@ def expand_siren(
     >>> bool(np.abs(f.image(x) - inr.image(x)).max() < 1e-11)
     True
     """
-    network = inr.network if isinstance(inr, INR) else None
-    if not isinstance(network, Siren) or not isinstance(inr.encoding, Coordinates):
-        got = f"INR({inr.encoding!r}, {type(network).__name__})" if network else type(inr).__name__
-        raise TypeError(f"inr: expected INR(Coordinates, Siren), got {got}")
+    encoding, network = inr_parts(inr, Coordinates, Siren)
     if network.depth != 3:
         raise ValueError(f"the expansion holds for a Siren of depth 3, got depth {network.depth}")
     weights, biases = (
         [parameter_array(p) for p in network.weights],
         [parameter_array(p) for p in network.biases],
     )
-    k, phases = affine_phases(network.omega_first * weights[0], network.omega_first * biases[0], inr.encoding)
+    k, phases = affine_phases(network.omega_first * weights[0], network.omega_first * biases[0], encoding)
     return bessel_expansion(
         k,
         phases,

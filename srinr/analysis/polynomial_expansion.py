@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from srinr.analysis.harmonic_support import FREQUENCY_TOLERANCE, MAX_TERMS
-from srinr.analysis.sinusoids import SinusoidBank, Sinusoids
+from srinr.analysis.inr_parts import inr_parts, parameter_array
+from srinr.analysis.sinusoid_bank import SinusoidBank
+from srinr.analysis.sinusoids import Sinusoids, bank_images
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.encodings.identity import Coordinates
 from srinr.inr import INR
@@ -110,7 +111,7 @@ def expand_polynomial_network(
     for weight, bias in zip(layers[1:], network.biases, strict=True):
         active = bank.polynomial(network.coefficients, tolerance=tolerance, max_terms=max_terms)
         bank = active.linear(weight, parameter_array(bias))
-    return tuple(bank[i] for i in range(len(bank)))
+    return bank_images(bank)
 
 
 def expand_polynomial_inr(
@@ -139,12 +140,9 @@ def expand_polynomial_inr(
     >>> bool(np.allclose(f.image(x), inr.image(x), rtol=0, atol=1e-12)), float(f.frequencies.max())
     (True, 4.0)
     """
-    if not isinstance(inr, INR) or not isinstance(inr.encoding, FourierFeatures):
-        raise TypeError("inr: expected INR(FourierFeatures, PolynomialMLP), got " + _kind(inr))
-    if not isinstance(inr.network, PolynomialMLP):
-        raise TypeError("inr: expected INR(FourierFeatures, PolynomialMLP), got " + _kind(inr))
+    encoding, network = inr_parts(inr, FourierFeatures, PolynomialMLP)
     return expand_polynomial_network(
-        feature_mapping(inr.encoding), inr.network, tolerance=tolerance, max_terms=max_terms
+        feature_mapping(encoding), network, tolerance=tolerance, max_terms=max_terms
     )
 
 
@@ -219,13 +217,9 @@ def expand_filter_network(
     >>> len(f), bool(np.allclose(f.image(x), inr.image(x), rtol=0, atol=1e-12))
     (21, True)
     """
-    if not isinstance(inr, INR) or not isinstance(inr.encoding, Coordinates):
-        raise TypeError("inr: expected INR(Coordinates, FourierFilterNetwork), got " + _kind(inr))
-    network = inr.network
-    if not isinstance(network, FourierFilterNetwork):
-        raise TypeError("inr: expected INR(Coordinates, FourierFilterNetwork), got " + _kind(inr))
+    encoding, network = inr_parts(inr, Coordinates, FourierFilterNetwork)
     k, phases = affine_phases(
-        parameter_array(network.filter_weight), parameter_array(network.filter_phase), inr.encoding
+        parameter_array(network.filter_weight), parameter_array(network.filter_phase), encoding
     )
     width = network.width
     parts = [slice(start, start + width) for start in range(0, len(k), width)]
@@ -234,17 +228,4 @@ def expand_filter_network(
         filters = sine_mapping(k[part], phases[part])
         layer = bank.linear(parameter_array(weight), parameter_array(bias))
         bank = layer.product(filters, tolerance=tolerance, max_terms=max_terms)
-    out = bank.linear(parameter_array(network.weights[-1]), parameter_array(network.biases[-1]))
-    return tuple(out[i] for i in range(len(out)))
-
-
-def parameter_array(parameter: torch.Tensor) -> NDArray[np.float64]:
-    """A parameter as float64 on the CPU, without its history."""
-    values: NDArray[np.float64] = parameter.detach().to(device="cpu", dtype=torch.float64).numpy()
-    return values
-
-
-def _kind(inr: object) -> str:
-    if isinstance(inr, INR):
-        return f"INR({type(inr.encoding).__name__}, {type(inr.network).__name__})"
-    return type(inr).__name__
+    return bank_images(bank.linear(parameter_array(network.weights[-1]), parameter_array(network.biases[-1])))

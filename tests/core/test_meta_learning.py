@@ -12,21 +12,20 @@ from hypothesis import strategies as st
 
 from srinr import INR, LBFGS, MLP, Adam, Coordinates, FourierFeatures, Grid, ShallowReLU, Siren
 from srinr.image_families import ImageFamily, faces
+from srinr.meta_files import load_initialization, save_initialization
 from srinr.meta_learning import (
     MetaMethod,
     MetaOptions,
-    load_initialization,
     maml,
     reptile,
-    save_initialization,
 )
 from srinr.meta_steps import (
-    PixelModel,
     descend,
     first_order_direction,
     maml_direction,
     reptile_direction,
 )
+from srinr.pixel_model import PixelModel
 from srinr.pretraining import adapt, adaptation_psnr, pretrain
 from srinr.status import FileFormatError, SrinrError, Status
 
