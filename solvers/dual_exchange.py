@@ -209,7 +209,8 @@ class DualExchange:
         """Models of one to four atoms before the first steps, from different starts: often that is all."""
         if state.n_steps >= _OPENINGS or problem.strength:
             return None
-        return pursued_fits(problem, rng, self.models, first=state.n_steps, continuum=continuum)
+        first = state.n_steps
+        return pursued_fits(problem, rng, self.models, first=first, replacing=first == 0, continuum=continuum)
 
     def fits(
         self, problem: MeasureProblem, state: SolverState, continuum: MeasureProblem | None = None

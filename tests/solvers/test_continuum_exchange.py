@@ -100,6 +100,16 @@ def test_pursuit_stops_at_zero_and_at_as_many_unknowns_as_equations():
     assert fits.exact is None and len(fits.others) == 1
 
 
+def test_replacing_atoms_frees_a_pursuit_that_stopped_short():
+    dictionary = NeuronDictionary.lattice(2, 10, n_grid=32)
+    problem = MeasureProblem(dictionary, dictionary.sample(random_teacher(np.random.default_rng(5), 3, 25)))
+    options = {"options": DualExchange().models, "max_atoms": 3}
+    plain = pursued_fits(problem, np.random.default_rng(0), **options)
+    replaced = pursued_fits(problem, np.random.default_rng(0), **options, replacing=True)
+    assert plain.exact is None and problem.relative_residual(plain.others[-1]) > 1e-3
+    assert replaced.exact is not None and problem.relative_residual(replaced.exact) < 1e-13
+
+
 def test_inaccurate_coefficients_are_said_once():
     dictionary = ExactPlanarDictionary.lattice(1, 2, tolerance=1e-30)
     atoms = np.random.default_rng(0).standard_normal((3, 9))
