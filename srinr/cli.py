@@ -13,6 +13,10 @@ from srinr._version import __version__
 from srinr.cli_certify import certify
 from srinr.cli_certify_options import CERTIFY_EPILOG
 from srinr.cli_errors import EXIT_CODE_HELP, exit_codes
+from srinr.cli_ntk import ntk
+from srinr.cli_ntk_options import NTK_EPILOG
+from srinr.cli_spectrum import spectrum
+from srinr.cli_spectrum_options import SPECTRUM_EPILOG
 from srinr.cli_sweep import sweep
 from srinr.cli_sweep_options import SWEEP_EPILOG
 
@@ -30,6 +34,10 @@ srinr phantom brain --cutoff 64
 srinr certify --random 2 --cutoff 10
 
 srinr sweep standard --quick
+
+srinr spectrum inr.safetensors --target photo.png
+
+srinr ntk inr.safetensors --images photos
 
 srinr info srinr-output/shepp_logan
 """
@@ -151,6 +159,8 @@ def phantom(
 
 app.command(epilog=CERTIFY_EPILOG)(certify)
 app.command(epilog=SWEEP_EPILOG)(sweep)
+app.command(epilog=SPECTRUM_EPILOG)(spectrum)
+app.command(epilog=NTK_EPILOG)(ntk)
 
 
 @app.command(epilog=EXIT_CODE_HELP)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from srinr.image_files import center_square, read_image, resized
 from srinr.status import FileFormatError
 
 #: Names that count as images in a folder; everything else (lists of attributes, notes) is passed over.
@@ -20,8 +21,6 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".gif"}
 )
 
-#: Weights of red, green and blue in the gray value (ITU-R BT.601).
-GRAY_WEIGHTS = (0.299, 0.587, 0.114)
 
 #: Photographs inside the scikit-image wheel. Silhouettes, drawings, scanned text, and those whose crops are often
 #: empty or blurred (retina, cell) are left out.
@@ -30,8 +29,6 @@ PHOTOGRAPHS = (
     "hubble_deep_field.jpg", "ihc.png", "moon.png", "rocket.jpg",
 )  # fmt: skip
 
-#: Kinds of pixels that are read as they are stored; others (palettes, CMYK, YCbCr) become RGB.
-_PLAIN_MODES = frozenset({"1", "L", "LA", "RGB", "RGBA", "I", "I;16", "I;16B", "I;16L", "F"})
 
 _N_FACES = 100
 
@@ -190,7 +187,7 @@ def image_folder(
         raise FileFormatError(
             f"{folder}: no images in this folder (looked for {', '.join(sorted(IMAGE_SUFFIXES))})"
         )
-    images = [_resized(_square(_read(file, gray), crop, file), size) for file in files]
+    images = [resized(center_square(read_image(file, gray=gray), crop, file), size) for file in files]
     cut = "largest center square" if crop is None else f"center {crop}x{crop}"
     source = f"folder {folder.resolve().name}, {cut}, {'gray' if gray else 'color'}, resized to {size}x{size}"
     return ImageFamily(np.stack(images), [file.name for file in files], source)
@@ -258,7 +255,7 @@ def photo_crops(size: int = 64, n: int = 100, seed: int = 0) -> ImageFamily:
     _check_size("n", n)
     rng = np.random.default_rng(seed)
     chosen = rng.integers(len(PHOTOGRAPHS), size=n)
-    photographs = {i: _read(_installed(PHOTOGRAPHS[i]), gray=True) for i in sorted(set(chosen.tolist()))}
+    photographs = {i: read_image(_installed(PHOTOGRAPHS[i])) for i in sorted(set(chosen.tolist()))}
     images, names = [], []
     for i in chosen.tolist():
         photograph = photographs[i]
@@ -279,7 +276,7 @@ def _lfw(kind: str, part: slice, size: int | None) -> ImageFamily:
     source = f"{kind}s of skimage.data.lfw_subset"
     if size is not None:
         _check_size("size", size)
-        patches = np.stack([_resized(patch, size) for patch in patches])
+        patches = np.stack([resized(patch, size) for patch in patches])
         source += f", interpolated to {size}x{size}"
     return ImageFamily(patches, [f"{kind} {i}" for i in range(len(patches))], source)
 
@@ -302,53 +299,3 @@ def _is_plain(file: Path) -> bool:
 def _check_size(name: str, value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name} must be a positive integer, got {value!r}")
-
-
-def _read(file: Path, gray: bool) -> NDArray[np.float64]:
-    """Values in [0, 1], shape (h, w) when gray, else (h, w, 3)."""
-    from PIL import Image
-
-    try:
-        with Image.open(file) as picture:
-            stored = picture if picture.mode in _PLAIN_MODES else picture.convert("RGB")
-            raw, mode = np.array(stored), stored.mode
-    except Exception as error:  # each format has its own reader with its own errors
-        raise FileFormatError(
-            f"{file}: cannot be read as an image ({error}); remove it or replace it"
-        ) from error
-    peak = 255.0 if raw.dtype == np.uint8 else 65535.0 if mode.startswith("I") else 1.0
-    values = raw.astype(np.float64) / peak
-    if not (np.isfinite(values).all() and values.min() >= 0.0 and values.max() <= 1.0):
-        raise FileFormatError(
-            f"{file}: {raw.dtype} values must lie in [0, {peak:g}], got [{raw.min()}, {raw.max()}]; "
-            "rescale it or remove it"
-        )
-    if mode in ("LA", "RGBA"):
-        values = values[..., :-1]
-    if values.ndim == 3 and values.shape[2] == 1:
-        values = values[..., 0]
-    if not gray:
-        return values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=2)
-    # The weights sum to 1 up to rounding: a white pixel must not leave [0, 1].
-    return values if values.ndim == 2 else np.clip(values @ np.array(GRAY_WEIGHTS), 0.0, 1.0)
-
-
-def _square(image: NDArray[np.float64], crop: int | None, file: Path) -> NDArray[np.float64]:
-    height, width = image.shape[:2]
-    side = min(height, width) if crop is None else crop
-    if side > min(height, width):
-        raise ValueError(
-            f"{file}: {height}x{width} pixels are too small for crop={crop}; pass a smaller crop, or crop=None"
-        )
-    top, left = (height - side) // 2, (width - side) // 2
-    return image[top : top + side, left : left + side]
-
-
-def _resized(image: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    if image.shape[:2] == (size, size):
-        return image
-    from skimage.transform import resize
-
-    # Enlarging linearly would leave twenty times the cubic's spurious energy above the original band.
-    order = 1 if size < image.shape[0] else 3
-    return np.clip(resize(image, (size, size, *image.shape[2:]), order=order, anti_aliasing=True), 0.0, 1.0)

@@ -24,6 +24,7 @@ from srinr.encodings.identity import Coordinates
 from srinr.files import atomic_path
 from srinr.measures import DiscreteMeasure
 from srinr.networks.base import Network
+from srinr.networks.mapped import SinusoidalMapping
 from srinr.networks.mlp import MLP
 from srinr.networks.multiplicative_filters import FourierFilterNetwork
 from srinr.networks.polynomial import PolynomialMLP
@@ -38,6 +39,7 @@ _NETWORKS: dict[str, Any] = {
     "Siren": Siren,
     "PolynomialMLP": PolynomialMLP,
     "FourierFilterNetwork": FourierFilterNetwork,
+    "SinusoidalMapping": SinusoidalMapping,
 }
 _FORMAT = "srinr-inr-1"
 

@@ -51,6 +51,7 @@ class PixelModel:
         if dtype not in (torch.float32, torch.float64):
             raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
         self.inr = inr.copy()
+        self._start = inr.copy()  # frozen tensors come back from here, not rounded to the dtype
         self.inr.module.to(device=device, dtype=dtype)
         points = torch.from_numpy(Grid(shape).points)
         self.features = self.inr.encoding.features(points).to(device=device, dtype=dtype).detach()
@@ -78,7 +79,7 @@ class PixelModel:
 
     def inr_with(self, parameters: Parameters) -> INR:
         """A float64 INR on the CPU with the given parameters."""
-        result = self.inr.copy()
+        result = self._start.copy()
         with torch.no_grad():
             for name, parameter in _OnFeatures(result).named_parameters():
                 if name in parameters:

@@ -3,12 +3,15 @@
 Scalar images on the field of view, hidden biases zero, coordinates in [0, 1): the settings of the tangent-kernel and
 the meta-learning figures (4, 5, 10 to 16). Three things differ from the released code: our Fourier features carry a
 factor sqrt2 (they are orthonormal); weights of ReLU networks are uniform with the variance of its truncated normal ones;
-a constant 0.5 that it adds to the output of the SIREN alone is left out (it does not change any kernel).
+a constant 0.5 that it adds to the output of the SIREN alone is left out unless asked for (``output_shift``; it does not
+change any kernel).
 """
 
 from __future__ import annotations
 
 import math
+
+import torch
 
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.encodings.identity import Coordinates
@@ -19,6 +22,7 @@ from srinr.networks.siren import Siren
 
 _COORDINATES = Coordinates(dim=2, low=0.0, high=1.0)
 _LECUN_GAIN = math.sqrt(3.0)
+_MISLABELED_SIGMA = 10.0
 
 
 def published_siren(
@@ -28,6 +32,7 @@ def published_siren(
     n_hidden: int = 4,
     seed: int = 0,
     bias_init: BiasInit = BiasInit.HAIKU_ZERO,
+    output_shift: float = 0.0,
 ) -> INR:
     """SIREN with ``omega_hidden`` 30.
 
@@ -41,15 +46,18 @@ def published_siren(
         Of the weights.
     bias_init : BiasInit, default BiasInit.HAIKU_ZERO
         Initial biases.
+    output_shift : float, default 0
+        Added to the bias of the output; the released code adds 0.5, the middle of the gray scale.
 
     Examples
     --------
     >>> published_siren(width=8).network.depth
     5
     """
-    return INR(
-        _COORDINATES, Siren(2, width, n_hidden + 1, omega_first=omega_first, seed=seed, bias_init=bias_init)
-    )
+    network = Siren(2, width, n_hidden + 1, omega_first=omega_first, seed=seed, bias_init=bias_init)
+    with torch.no_grad():
+        network.biases[-1] += output_shift
+    return INR(_COORDINATES, network)
 
 
 def published_mlp(
@@ -75,25 +83,36 @@ def published_ffn(
     n_hidden: int = 3,
     seed: int = 0,
     bias_init: BiasInit = BiasInit.HAIKU_ZERO,
+    as_printed: bool = False,
 ) -> INR:
     """ReLU network on Gaussian Fourier features.
 
     Parameters
     ----------
     sigma : float, default 10
-        Standard deviation of the frequencies, cycles per field of view. (The panel called 10 in figure 5 was computed
-        with 1.)
+        Standard deviation of the frequencies, cycles per field of view.
     n_frequencies : int, default 256
         Frequencies; twice as many features.
     width, n_hidden, seed, bias_init
         As in :func:`published_siren`; the seed draws the frequencies as well.
+    as_printed : bool, default False
+        The network behind the panel that figure 5 calls sigma = 10: the released code built it with 1.
+
+    Raises
+    ------
+    ValueError
+        When ``as_printed`` is asked for another sigma: no such panel was printed.
 
     Examples
     --------
     >>> published_ffn(n_frequencies=4, width=8).network.depth
     4
     """
-    encoding = FourierFeatures.gaussian(n_frequencies, sigma, seed=seed)
+    if as_printed and sigma != _MISLABELED_SIGMA:
+        raise ValueError(
+            f"as_printed reproduces the panel called sigma = {_MISLABELED_SIGMA:g}, got sigma={sigma:g}; leave it out"
+        )
+    encoding = FourierFeatures.gaussian(n_frequencies, 1.0 if as_printed else sigma, seed=seed)
     return INR(encoding, _relu(encoding.n_features, width, n_hidden, seed, bias_init))
 
 

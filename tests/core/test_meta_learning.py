@@ -507,3 +507,11 @@ def test_numbers_that_are_refused():
         pretrain(siren(), image, 3, keep_at=(9,))
     with pytest.raises(ValueError, match="LBFGS evaluates"):
         pretrain(siren(), image, 3, optimizer=LBFGS())
+
+
+def test_single_precision_leaves_frozen_tensors_as_they_were():
+    start = INR(Coordinates(), Siren(2, width=6, depth=3, seed=1))
+    start.network.weights[0].requires_grad_(False)
+    trained = pretrain(start, faces().images[0], 3, optimizer=Adam(1e-2), dtype=torch.float32).inr
+    assert torch.equal(trained.network.weights[0], start.network.weights[0])
+    assert not torch.equal(trained.network.weights[1], start.network.weights[1])
