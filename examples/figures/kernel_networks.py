@@ -42,8 +42,8 @@ class Sizes:
     meta_steps: int
 
 
-QUICK = Sizes(25, 64, (5.0, 10.0, 30.0, 60.0, 100.0), 4, 300)
-FULL = Sizes(64, 256, (5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0, 100.0), 20, 300)
+QUICK = Sizes(25, 64, (5.0, 10.0, 30.0, 60.0, 100.0), 4, 150)
+FULL = Sizes(64, 256, (5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0, 100.0), 20, 150)
 
 Pixels = Annotated[int | None, typer.Option(min=8, help="Pixels per side, instead of 25 (quick) or 64.")]
 Width = Annotated[
@@ -92,7 +92,7 @@ def meta_network(start: INR, file: Path | None, kind: Kind, folder: Path | None,
     if file is not None:
         return Start(load_initialization(file).inr, GradientDescent(1e-2))
     training, _ = image_family(kind, folder, _META_PIXELS)
-    result = maml(start, training, MetaOptions(outer_steps=sizes.meta_steps, outer_rate=3e-4))
+    result = maml(start, training, MetaOptions(outer_steps=sizes.meta_steps, outer_rate=1e-4))
     return Start(result.inr, GradientDescent(1e-2))
 
 
