@@ -178,8 +178,13 @@ def test_files_that_do_not_fit_are_named(model, photos, tmp_path):
     Image.fromarray(np.full((20, 20), 90, dtype=np.uint8)).save(gray / "even.png")
     damaged = tmp_path / "damaged.png"
     damaged.write_bytes((photos / "0.png").read_bytes()[:40])
-    for path, words in ((notes, "cannot be read as an image"), (gray, "even.png is constant"), (tmp_path / "nowhere", "not a folder"),
-                        (damaged, str(damaged))):  # fmt: skip
+    cases = (
+        (notes, "cannot be read as an image"),
+        (gray, "even.png is constant"),
+        (tmp_path / "nowhere", "not a folder"),
+        (damaged, str(damaged)),
+    )
+    for path, words in cases:
         refused(call(model, *SMALL, "--images", path, "-o", tmp_path / "out"), 3, words)
     too_small = call(model, *SMALL, "--images", photos, "--crop", 50, "-o", tmp_path / "out")
     refused(too_small, 2, "too small for crop=50")
