@@ -1,6 +1,7 @@
 """The example scripts run in their quick mode, print their figures and leave a picture."""
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -120,3 +121,44 @@ def test_the_sweeps_keep_tables_and_modes_apart(tmp_path, mode):
     assert "trials finished of 4" in result.stdout
     assert (folder / "recovery.png").stat().st_size > 10_000
     assert (folder / "verdicts.png").exists() is (mode == "srinr")
+
+
+FIGURES = EXAMPLES / "figures"
+#: Run here; the others take a minute, and share their functions with these and with tests/studies.
+RUN_FIGURES = (
+    "figure_03_aliasing.py",
+    "figure_09_ffn_aliasing.py",
+    "figure_11_ffn_energy.py",
+    "figure_15_eigenfunction_targets.py",
+    "figure_16_more_eigenfunctions.py",
+)
+SHARED = ("figure_output.py", "kernel_networks.py")
+
+
+def figure_scripts():
+    return sorted(path.name for path in FIGURES.glob("*.py") if path.name not in SHARED)
+
+
+def test_there_is_a_script_for_each_figure_of_the_structured_dictionary():
+    names = " ".join(figure_scripts())
+    numbers = {int(number) for number in re.findall(r"_(\d\d)(?=_)", names)}
+    assert numbers == set(range(2, 17))
+
+
+@pytest.mark.parametrize("script", RUN_FIGURES)
+def test_figures_of_the_structured_dictionary(tmp_path, script):
+    result = run_script(f"figures/{script}", ["--quick", "--output", "out"], tmp_path)
+    assert result.returncode == 0, result.stderr
+    pictures = sorted((tmp_path / "out").glob("*.png"))
+    assert pictures, result.stdout
+    for picture in pictures:
+        assert picture.stat().st_size > 10_000
+        numbers = json.loads(picture.with_suffix(".json").read_text())
+        assert numbers
+
+
+@pytest.mark.parametrize("script", sorted(set(figure_scripts()) - set(RUN_FIGURES)))
+def test_figures_that_take_long_can_be_called(tmp_path, script):
+    result = run_script(f"figures/{script}", ["--help"], tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "--output" in result.stdout
