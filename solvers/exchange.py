@@ -94,7 +94,7 @@ class Exchange:
     peaks : Peaks
         Of the last search.
     atoms, multipliers : arrays, shapes (n, D) and (n,)
-        For CONTRADICTION the Farkas combination: directions with their sign folded into the multipliers.
+        For CONTRADICTION the Farkas combination: unit directions, and their amplitudes up to a factor.
     margin : float
         Margin in force at the end.
     n_rounds, n_clean, n_rows, n_starts : int
@@ -209,7 +209,8 @@ def _least_dual(
     if program.feasible:
         return dual, margin, None
     used = program.multipliers > 0
-    return dual, margin, (rows.atoms[used], (rows.signs * program.multipliers)[used])
+    # Rows are samples over costs: amplitudes of unit directions are multipliers over costs.
+    return dual, margin, (rows.atoms[used], (rows.signs * program.multipliers / rows.costs)[used])
 
 
 def clearance(atoms: Vector, signs: Vector, measure: DiscreteMeasure, support_signs: Vector) -> Vector:

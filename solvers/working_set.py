@@ -36,6 +36,7 @@ class WorkingSet:
         self._center, self._basis = center, basis
         self.atoms: Vector = np.zeros((0, n_features))
         self.signs: Vector = np.zeros(0)
+        self.costs: Vector = np.zeros(0)  # rho of the atoms
         self._rows: Vector = np.zeros((0, len(center)))
         self._gram: Vector = np.zeros((0, 0))
         self._values: Vector = np.zeros(0)  # <center, a_c>
@@ -65,6 +66,7 @@ class WorkingSet:
         self._rows = np.concatenate([self._rows, rows])
         self.atoms = np.concatenate([self.atoms, atoms])
         self.signs = np.concatenate([self.signs, signs])
+        self.costs = np.concatenate([self.costs, rho])
         self._clearance = np.concatenate([self._clearance, clearance])
         self._raw = np.concatenate([self._raw, np.zeros(len(atoms))])
 
@@ -88,6 +90,7 @@ class WorkingSet:
         values = self._values + self._rows @ (dual - self._center)
         keep = (self._raw > 0) | (values > 1.0 - slack)
         keep[max(0, len(keep) - keep_last) :] = True
-        self.atoms, self.signs, self._rows = self.atoms[keep], self.signs[keep], self._rows[keep]
+        self.atoms, self.signs, self.costs = self.atoms[keep], self.signs[keep], self.costs[keep]
+        self._rows = self._rows[keep]
         self._gram, self._values = self._gram[np.ix_(keep, keep)], self._values[keep]
         self._clearance, self._raw = self._clearance[keep], self._raw[keep]

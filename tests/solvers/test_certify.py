@@ -21,6 +21,7 @@ from srinr.solvers.certificate import Certificate, Level
 from srinr.solvers.certify import certify, default_dictionary
 from srinr.solvers.exchange import CertifyOptions
 from srinr.status import Status
+from srinr.weightings import FourierWeighting
 
 SHORT = CertifyOptions(n_starts=512, margin=0.05)
 TEACHER = DiscreteMeasure([[0.6, 0.0, 0.8]], [2.0])
@@ -68,6 +69,31 @@ def test_refuted_teachers_come_with_a_cheaper_measure(width: int, cutoff: int, s
         plain.check_witness(teacher, DiscreteMeasure(found.witness.measure.atoms, amplitudes), cutoff)[0]
         > 1e-9
     )
+
+
+def modified_cost(measure: DiscreteMeasure, dictionary: NeuronDictionary) -> float:
+    """Sum of the norms of the neurons' samples, one neuron at a time."""
+    neurons = (DiscreteMeasure(w[None], [1.0]) for w in measure.atoms)
+    norms = np.array([np.linalg.norm(sampled(dictionary, neuron).values) for neuron in neurons])
+    return float(np.abs(measure.amplitudes) @ norms)
+
+
+@pytest.mark.parametrize(("dictionary", "seed"), [(line(6), 1), (lattice_2d(3), 0)], ids=["1-D", "2-D"])
+def test_modified_weight_decay_is_refuted_by_a_cheaper_measure(
+    dictionary: NeuronDictionary, seed: int
+) -> None:
+    teacher = random_teacher(2, dictionary.n_features, seed)
+    samples = sampled(dictionary, teacher)
+    found = certify(
+        teacher, samples, FourierWeighting(), dictionary=dictionary, options=SHORT, progress=False
+    )
+    assert found.level is Level.REFUTED
+    assert found.witness is not None
+    other = sampled(dictionary, found.witness.measure)
+    assert np.linalg.norm(other.values - samples.values) <= 1e-12 * np.linalg.norm(samples.values)
+    saving = 1.0 - modified_cost(found.witness.measure, dictionary) / modified_cost(teacher, dictionary)
+    assert saving > 1e-9
+    assert found.witness.relative_saving == pytest.approx(saving, rel=1e-3)
 
 
 @pytest.mark.parametrize(("width", "cutoff", "seed"), [(1, 6, 0), (2, 10, 0)])

@@ -13,7 +13,7 @@ from srinr.solvers.atom_search import ratios
 from srinr.solvers.exchange import CertifyOptions, Ending, Exchange, Limits, clearance, exchange
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.support import support_equations
-from srinr.weightings import FourierWeighting, IntegralWeighting, StandardWeighting, Weighting
+from srinr.weightings import FourierWeighting, IntegralWeighting, StandardWeighting, Weighting, weights
 
 QUICK = CertifyOptions(n_starts=256, n_small_starts=64)
 
@@ -70,18 +70,22 @@ def test_clean_ending_leaves_a_dual_vector_that_keeps_its_margin_away_from_the_s
     assert np.abs(ratios(dictionary, StandardWeighting(), center, w)).max() > np.abs(eta).max()
 
 
-def test_contradiction_is_a_nonnegative_combination_that_no_dual_vector_meets() -> None:
+@pytest.mark.parametrize(
+    "weighting", [StandardWeighting(), FourierWeighting()], ids=["standard", "modified I"]
+)
+def test_contradiction_is_a_nonnegative_combination_that_no_dual_vector_meets(weighting: Weighting) -> None:
     dictionary, teacher = line(3), random_teacher(2, 3, 1)
-    found = run(dictionary, teacher)
+    found = run(dictionary, teacher, weighting=weighting)
     assert found.ending is Ending.CONTRADICTION
     assert len(found.atoms) == len(found.multipliers) > 0
-    problem = MeasureProblem(dictionary, sampled(dictionary, teacher))
+    problem = MeasureProblem(dictionary, sampled(dictionary, teacher), weighting)
     equations = support_equations(problem, teacher)
     combination = found.multipliers @ dictionary.coefficients(found.atoms)
     # It lies in the range of the equations, which fix its value: larger than its cost allows.
     left = combination - equations.basis @ (equations.basis.T @ combination)
     assert np.linalg.norm(left) < 1e-6 * np.linalg.norm(combination)
-    assert combination @ equations.center > np.abs(found.multipliers).sum() * (1 + 1e-9)
+    cost = np.abs(found.multipliers) @ weights(weighting, dictionary, found.atoms)
+    assert combination @ equations.center > cost * (1 + 1e-9)
 
 
 def test_endings_by_time_by_the_user_and_by_rounds() -> None:
