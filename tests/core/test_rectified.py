@@ -245,7 +245,7 @@ def test_wrong_coefficients(coefficients, message):
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="cutoff"):
         rectified_coefficients_1d([0.5, 0.0, 0.5], -1)
-    with pytest.raises(ValueError, match="one dimension"):
+    with pytest.raises(ValueError, match="ExactPlanarDictionary in two"):
         ExactDictionary(1, [[0, 0]])
     with pytest.raises(ValueError, match="max_frequency"):
         ExactDictionary.lattice(0, 3)
