@@ -217,7 +217,10 @@ class INR:
         return np.concatenate(parts).reshape(grid.shape)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write weights (safetensors) with a JSON description in the file's metadata, atomically."""
+        """Write weights (safetensors) with a JSON description in the file's metadata, atomically.
+
+        Parameters that are not trained (``requires_grad`` is False) are read back as such.
+        """
         names = type(self.encoding).__name__, type(self.network).__name__
         if names[0] not in _ENCODINGS or names[1] not in _NETWORKS:
             raise SrinrError(
@@ -229,6 +232,7 @@ class INR:
             "encoding": {"name": names[0], **self.encoding.spec()},
             "network": {"name": names[1], **self.network.spec()},
             "complex_output": self.complex_output,
+            "frozen": [name for name, p in self.module.named_parameters() if not p.requires_grad],
         }
         tensors = {name: t.detach().cpu().contiguous() for name, t in self.module.state_dict().items()}
         with atomic_path(path) as temporary:
@@ -256,7 +260,9 @@ class INR:
             enc = _ENCODINGS[encoding.pop("name")].from_spec(encoding)
             net = _NETWORKS[network.pop("name")].from_spec(network)
             net.load_state_dict(tensors, assign=True)
-            net.requires_grad_(True)
+            frozen = description.get("frozen", [])
+            for name, parameter in net.named_parameters():
+                parameter.requires_grad_(name not in frozen)
             return cls(enc, net, complex_output=description["complex_output"])
         except FileNotFoundError as error:
             raise FileFormatError(f"{path}: no such file") from error

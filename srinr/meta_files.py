@@ -37,9 +37,15 @@ def save_initialization(result: MetaResult, path: str | os.PathLike[str]) -> Pat
     ------
     WriteError
         When a file cannot be written.
+    TypeError
+        When ``result`` is something else, e.g. an INR.
     SrinrError
         When encoding or network are of kinds that cannot be saved.
     """
+    if not isinstance(result, MetaResult):
+        raise TypeError(
+            f"result: expected a MetaResult, got {type(result).__name__}; INR.save writes an INR alone"
+        )
     result.inr.save(path)
     record = {
         "format": _FORMAT,
@@ -84,6 +90,11 @@ def load_initialization(path: str | os.PathLike[str]) -> MetaResult:
         if record["weights_sha256"] != hashlib.sha256(Path(path).read_bytes()).hexdigest():
             raise ValueError(f"written for other weights than {path}")
         losses, status = np.array(record["losses"], dtype=np.float64), Status[record["status"]]
+        if losses.ndim != 1 or not np.isfinite(losses).all():
+            raise ValueError("its losses are not a list of numbers")
+        for name, kind in (("dtype", str), ("n_images", int), ("source", str)):
+            if not isinstance(record[name], kind):
+                raise ValueError(f"its {name} is {record[name]!r}")
         return MetaResult(
             inr=inr,
             losses=losses,
@@ -96,7 +107,7 @@ def load_initialization(path: str | os.PathLike[str]) -> MetaResult:
             n_images=record["n_images"],
             source=record["source"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileFormatError(
             f"{sidecar}: not the settings of this initialization, or damaged ({error}); INR.load reads the weights alone"
         ) from error

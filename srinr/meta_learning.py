@@ -188,7 +188,9 @@ def maml(
     """
     method = MetaMethod.FIRST_ORDER_MAML if first_order else MetaMethod.MAML
     services = LoopServices(callback, checkpoint, checkpoint_seconds, progress)
-    return _meta_learn(inr, images, options or MetaOptions(), method, dtype, device, services)
+    return _meta_learn(
+        inr, images, MetaOptions() if options is None else options, method, dtype, device, services
+    )
 
 
 def reptile(
@@ -224,8 +226,8 @@ def reptile(
     >>> reptile(start, faces(), MetaOptions(outer_steps=2)).n_steps
     2
     """
-    chosen = options or MetaOptions()
-    if chosen.inner_steps == 0 or chosen.inner_rate == 0:
+    chosen = MetaOptions() if options is None else options
+    if isinstance(chosen, MetaOptions) and (chosen.inner_steps == 0 or chosen.inner_rate == 0):
         raise ValueError(
             "Reptile needs inner_steps >= 1 and inner_rate > 0: it follows where the inner steps lead"
         )
@@ -249,6 +251,8 @@ def _meta_learn(
     device: str | torch.device,
     services: LoopServices,
 ) -> MetaResult:
+    if not isinstance(options, MetaOptions):
+        raise TypeError(f"options: expected MetaOptions, got {type(options).__name__}")
     array = checked_images(images, "images", 3)
     n_images = len(array)
     if options.batch_size > n_images:

@@ -41,6 +41,11 @@ class LoopServices:
     checkpoint_seconds: float = 30.0
     progress: bool | None = None
 
+    def __post_init__(self) -> None:
+        seconds = self.checkpoint_seconds
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+            raise ValueError(f"checkpoint_seconds must be a number of seconds >= 0, got {seconds!r}")
+
 
 @dataclass(frozen=True)
 class LoopSettings:

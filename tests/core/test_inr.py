@@ -195,6 +195,15 @@ def test_loaded_parameters_can_be_trained(tmp_path):
     assert loaded.n_parameters == 7 * 26
 
 
+def test_frozen_parameters_stay_frozen_in_files(tmp_path):
+    inr = INR(Coordinates(2), Siren(2, width=4, depth=3))
+    inr.network.weights[0].requires_grad_(False)
+    inr.save(tmp_path / "inr.safetensors")
+    loaded = INR.load(tmp_path / "inr.safetensors")
+    trained = {name: p.requires_grad for name, p in loaded.module.named_parameters()}
+    assert trained == {name: name != "weights.0" for name in trained}
+
+
 def test_saving_over_the_file_it_was_loaded_from(tmp_path):
     path = tmp_path / "a"
     make("shallow").save(path)

@@ -431,7 +431,8 @@ def test_saved_initialization_comes_back_with_its_settings(tmp_path):
     siren(7).save(path)
     with pytest.raises(FileFormatError, match="written for other weights"):
         load_initialization(path)
-    for torn in ("", "[]", text[:50], text.replace("REPTILE", "OTHER"), text.replace("inner_rate", "rate")):
+    for torn in ("", "[]", text[:50], text.replace("REPTILE", "OTHER"), text.replace("inner_rate", "rate"),
+                 text.replace('"n_images": 5', '"n_images": "lots"'), "[" * 100_000):  # fmt: skip
         save_initialization(result, path)
         sidecar.write_text(torn)
         with pytest.raises(FileFormatError, match="not the settings of this initialization"):
@@ -439,9 +440,20 @@ def test_saved_initialization_comes_back_with_its_settings(tmp_path):
     sidecar.unlink()
     with pytest.raises(FileFormatError, match="not the settings"):
         load_initialization(path)
+    with pytest.raises(TypeError, match="result: expected a MetaResult, got INR"):
+        save_initialization(siren(), path)
 
 
 # refusals
+
+
+@each_learner
+def test_options_of_the_wrong_kind_are_refused(learn):
+    with pytest.raises(TypeError, match="options: expected MetaOptions, got dict"):
+        learn(siren(), family(), {"outer_steps": 3})
+    for seconds in (float("nan"), -1.0, "soon"):
+        with pytest.raises(ValueError, match="checkpoint_seconds must be"):
+            learn(siren(), family(), OPTIONS, checkpoint_seconds=seconds)
 
 
 @each_learner
