@@ -31,8 +31,12 @@ _LARGEST_PROGRAM = 200_000
 #: Relative residual from which on exact models of few atoms are tried.
 _TRY_BELOW = 0.06
 _TRY_EVERY = 4
-#: Steps before which models are pursued from nothing.
-_OPENINGS = 3
+#: Pursuits before the first steps: first peak, whether atoms are replaced, roundings. What one misses another finds.
+_OPENINGS: tuple[tuple[int, bool, tuple[float, ...]], ...] = (
+    (0, True, (3.0, 1.5)),
+    (0, True, (8.0, 4.0, 2.0, 1.0)),
+    (1, False, (4.0, 2.0, 1.0)),
+)
 #: Pixels over which kinks are rounded off, in turn: sharp fits finish, wide roundings bring atoms near.
 _ROUNDED: tuple[tuple[float, ...], ...] = ((), (3.0, 1.5), (1.5, 0.5))
 #: Relative gap of an exact model from which on closing it by exchange is worth the time.
@@ -207,10 +211,12 @@ class DualExchange:
         continuum: MeasureProblem | None = None,
     ) -> ReducedFits | None:
         """Models of one to four atoms before the first steps, from different starts: often that is all."""
-        if state.n_steps >= _OPENINGS or problem.strength:
+        if state.n_steps >= len(_OPENINGS) or problem.strength:
             return None
-        first = state.n_steps
-        return pursued_fits(problem, rng, self.models, first=first, replacing=first == 0, continuum=continuum)
+        first, replacing, rounded = _OPENINGS[state.n_steps]
+        return pursued_fits(
+            problem, rng, self.models, first=first, replacing=replacing, rounded=rounded, continuum=continuum
+        )
 
     def fits(
         self, problem: MeasureProblem, state: SolverState, continuum: MeasureProblem | None = None

@@ -20,7 +20,8 @@ from srinr.solvers.reduced import Polish, ReducedFits, cleaned, fitted_model
 
 #: Of the search for the next neuron.
 _SEARCH = AtomSearch(64, 20)
-_ROUNDED = (3.0, 1.5)
+#: Pixels over which kinks are rounded off, in turn.
+ROUNDED = (3.0, 1.5)
 #: Steps after which a fit of few atoms is asked whether it falls.
 _PATIENCE = 5
 #: Absolute cosine from which on two peaks are one.
@@ -38,6 +39,7 @@ def pursued_fits(
     max_atoms: int = 4,
     first: int = 0,
     replacing: bool = False,
+    rounded: tuple[float, ...] = ROUNDED,
     continuum: MeasureProblem | None = None,
 ) -> ReducedFits:
     """Fits of one atom, two atoms and so on, until one is exact.
@@ -56,6 +58,8 @@ def pursued_fits(
         Which of the distinct peaks of the data to begin with: another one leads to other fits.
     replacing : bool, default False
         Replace atoms of fits of two and three atoms one at a time.
+    rounded : tuple of float, default (3.0, 1.5)
+        Widths in pixels of the roundings that each fit passes through; wider ones lead to other fits.
     continuum : MeasureProblem, optional
         As in :func:`srinr.solvers.reduced.reduced_fits`.
 
@@ -77,7 +81,7 @@ def pursued_fits(
         if atom is None:
             return None
         start = _with_amplitudes(problem, np.concatenate([model.atoms, atom[None]]))
-        return fitted_model(problem, start, limits, _ROUNDED, continuum)
+        return fitted_model(problem, start, limits, rounded, continuum)
 
     model = DiscreteMeasure(np.zeros((0, n_features)), np.zeros(0))
     for n in range(1, max_atoms + 1):
