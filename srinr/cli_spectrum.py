@@ -13,6 +13,7 @@ def spectrum(
     grid: own.GridSize = None,
     radius: own.Radius = None,
     strongest: own.Strongest = 5,
+    oversampling: own.Oversampling = 2,
     output: own.Output = None,
     overwrite: option.Overwrite = False,
     quiet: option.Quiet = False,

@@ -22,8 +22,8 @@ srinr spectrum inr.safetensors --grid 128 --target photo.png
 srinr spectrum inr.safetensors --target samples.npz --radius 8
 
 [bold]Printed[/bold]: energy on the frequencies that the harmonics of the mapping can reach, the strongest frequencies,
-the energy beyond the band of the grid at twice its sampling rate (aliasing between the pixels), and how much of the
-target is within reach.
+the energy beyond the band of the grid at --oversampling times its sampling rate (aliasing between the pixels), and
+how much of the target is within reach.
 
 [bold]Written[/bold] to the output folder: report.json, spectrum.png.
 
@@ -58,6 +58,14 @@ Radius = Annotated[
 Strongest = Annotated[
     int, typer.Option("--strongest", min=0, max=1000, rich_help_panel=_QUESTION, help="Frequencies to list.")
 ]
+Oversampling = Annotated[
+    int,
+    typer.Option(
+        "--oversampling", min=2, rich_help_panel=_QUESTION,
+        help="Points per pixel and axis at which aliasing is looked for; cycles per pixel beyond half of it stay "
+             "unseen.",
+    ),
+]  # fmt: skip
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -76,6 +84,7 @@ class SpectrumCommand:
     grid: int | None
     radius: int | None
     strongest: int
+    oversampling: int
     output: Path | None
     overwrite: bool
     quiet: bool

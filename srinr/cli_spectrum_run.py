@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -23,9 +25,9 @@ from srinr.analysis.diagnosis import (
 )
 from srinr.analysis.harmonic_support import reachable_bins
 from srinr.analysis.input_mapping import mapping_frequencies
-from srinr.analysis.spectrum import measured_spectrum
+from srinr.analysis.spectrum import MAX_GRID_POINTS, measured_spectrum
 from srinr.cli_errors import UsageError
-from srinr.cli_inputs import MAX_GRID_POINTS, check_size, holds_samples
+from srinr.cli_inputs import check_size, holds_samples
 from srinr.cli_spectrum_options import SpectrumCommand
 from srinr.domain import Grid
 from srinr.harmonic_figures import show_diagnosis
@@ -61,7 +63,7 @@ def run_spectrum(command: SpectrumCommand) -> None:
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
         logging.getLogger("srinr").setLevel(logging.DEBUG)
     console = Console(quiet=command.quiet, markup=False)
-    inr = INR.load(command.model)
+    inr = _load_model(command.model)
     target = None if command.target is None else _load_target(command.target, inr.dim)
     grid = _grid(command, inr, target)
     folder = _output_folder(command)
@@ -79,7 +81,20 @@ def run_spectrum(command: SpectrumCommand) -> None:
     _show(console, folder, findings, content)
 
 
+def _load_model(path: Path) -> INR:
+    if path.is_dir():
+        raise FileFormatError(f"{path}: a folder; give the model file in it (.safetensors, as of INR.save)")
+    inr = INR.load(path)
+    if not all(bool(torch.isfinite(p).all()) for p in inr.parameters()):
+        raise FileFormatError(
+            f"{path}: the weights contain NaN or infinite numbers, as of a training that diverged"
+        )
+    return inr
+
+
 def _load_target(path: Path, dim: int) -> NDArray[Any] | FourierSamples:
+    if path.is_dir():
+        raise FileFormatError(f"{path}: a folder; give an image (.png, .jpg, .npy) or samples (.npz)")
     if path.suffix == ".npz":
         if not path.exists():
             raise FileFormatError(f"{path}: no such file")
@@ -119,8 +134,9 @@ def _grid(command: SpectrumCommand, inr: INR, target: NDArray[Any] | FourierSamp
         grid = Grid(target.shape)
     else:
         grid = Grid(command.grid or _DEFAULT_POINTS.get(inr.dim, 8), dim=inr.dim)
-    check_size("points at twice the sampling rate", 2.0**grid.dim * float(grid.n_points), MAX_GRID_POINTS,
-               "lower --grid")  # fmt: skip
+    size = math.prod(float(command.oversampling) * n for n in grid.shape)
+    check_size(f"points at {command.oversampling} times the sampling rate", size, MAX_GRID_POINTS,
+               "lower --grid or --oversampling")  # fmt: skip
     return grid
 
 
@@ -147,8 +163,14 @@ def _measure(
     notes: list[str] = []
     support = _support(command, inr, grid, notes)
     reachable = None if support is None else 1.0 - measured_spectrum(inr, grid).energy_outside(support)
+    if command.radius is not None and support is None and target is None:
+        raise UsageError(
+            "--radius: nothing to limit here, since the mapping of this model has no whole frequencies; pass --target "
+            "samples as well, or leave it out"
+        )
     coverage = None if target is None else harmonic_coverage(inr, target, radius=command.radius)
-    return Findings(grid, aliased_energy(inr, grid.shape), support, reachable, coverage, notes)
+    aliasing = aliased_energy(inr, grid.shape, oversampling=command.oversampling)
+    return Findings(grid, aliasing, support, reachable, coverage, notes)
 
 
 def _support(command: SpectrumCommand, inr: INR, grid: Grid, notes: list[str]) -> NDArray[np.bool_] | None:
@@ -187,6 +209,7 @@ def _content(command: SpectrumCommand, inr: INR, findings: Findings, seconds: fl
             "network": type(inr.network).__name__,
             "grid": findings.grid.shape,
             "radius": command.radius,
+            "oversampling": command.oversampling,
         },
         "figures": {
             "energy": aliasing.spectrum.energy,
@@ -224,7 +247,7 @@ def _rows(findings: Findings, content: dict[str, Any]) -> dict[str, str]:
     shape = " x ".join(str(n) for n in findings.grid.shape)
     rows = {
         "model": f"{content['settings']['network']} on {content['settings']['encoding']}",
-        "grid": f"{shape} pixels, and twice as many along each axis",
+        "grid": f"{shape} pixels, and {findings.aliasing.oversampling} times as many along each axis",
     }
     if findings.reachable is not None:
         rows["reachable bins"] = f"{100 * figures['reachable_bins']:.4g} %"
@@ -233,12 +256,16 @@ def _rows(findings: Findings, content: dict[str, Any]) -> dict[str, str]:
     per_axis = ", ".join(f"{100 * share:.3g} %" for share in findings.aliasing.beyond_by_axis)
     rows["energy beyond the band"] = f"{100 * findings.aliasing.beyond:.3g} % (by axis: {per_axis})"
     rows["energy that folds onto the pixels"] = f"{100 * findings.aliasing.folded:.3g} %"
+    rows["unseen"] = (
+        f"frequencies beyond {findings.aliasing.oversampling / 2:g} cycles per pixel (--oversampling)"
+    )
     covered = figures["coverage"]
     if covered is not None:
         rows["target within reach"] = (
             f"{100 * covered['covered']:.4g} % of its energy, {100 * covered['covered_without_mean']:.4g} % without "
             "the mean"
         )
+        rows["decided by"] = covered["rule"]
         rows["target's strongest misses"] = _listed(covered["missed"])
     return rows
 

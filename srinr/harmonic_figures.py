@@ -157,7 +157,7 @@ def show_diagnosis(
     title: str = "",
     range_db: float = 120.0,
 ) -> Figure:
-    """Show the spectrum of a model at twice the sampling rate, beside what it can reach and what it misses.
+    """Show the spectrum of a model at a multiple of the sampling rate, beside what it can reach and what it misses.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def show_diagnosis(
     draw = _draw_line if is_line else _draw_plane
     used = [axes.pop(0)]
     draw(figure, used[0], k, aliasing.spectrum.modulus.ravel() ** 2, range_db)
-    used[0].set_title("the model at twice the sampling rate", fontsize=9)
+    used[0].set_title(f"the model at {aliasing.oversampling} times the sampling rate", fontsize=9)
     _frame_band(used[0], aliasing.grid.shape)
     if support is not None:
         used.append(axes.pop(0))

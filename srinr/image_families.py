@@ -30,6 +30,9 @@ PHOTOGRAPHS = (
 )  # fmt: skip
 
 
+#: Pixels of the largest image that is made by resizing (half a gigabyte).
+MAX_IMAGE_PIXELS = 2**26
+
 _N_FACES = 100
 
 
@@ -149,9 +152,10 @@ def image_folder(
         A folder; the images directly in it are taken in the order of their names (:data:`IMAGE_SUFFIXES`;
         hidden files and other kinds are passed over).
     size : int, default 64
-        Pixels per side of the result.
+        Pixels per side of the result, at most 8192 (``MAX_IMAGE_PIXELS``).
     crop : int or None, default 178
-        Pixels per side of the square cut from the center; None takes the largest square.
+        Pixels per side of the square cut from the center; None takes the largest square. Images with fewer pixels
+        along a side are refused, not enlarged: pass a smaller crop, or None, for them.
     gray : bool, default True
         ``0.299 R + 0.587 G + 0.114 B``; False keeps three channels (gray files are repeated).
     limit : int, optional
@@ -160,7 +164,8 @@ def image_folder(
     Returns
     -------
     ImageFamily
-        An alpha channel is dropped; of several frames the first is taken. The resize is linear after a Gaussian
+        An alpha channel is dropped; of several frames the first is taken; the orientation that a camera notes in
+        the file (EXIF) is applied, before the crop. The resize is linear after a Gaussian
         of (factor - 1) / 2 pixels, and cubic where ``size`` exceeds the crop: the result then holds no energy
         above the band of the crop.
 
@@ -169,7 +174,8 @@ def image_folder(
     FileFormatError
         When the folder is missing or holds no image, or a file (named) cannot be read.
     ValueError
-        When an image (named) is smaller than the crop, or a size is not positive.
+        When an image (named) is smaller than the crop, a size is not positive or too large, or ``gray`` is neither
+        True nor False.
 
     Source: preprocessing of Yüce et al., CVPR 2022, appendix D.
     """
@@ -177,6 +183,8 @@ def image_folder(
     for name, value in (("crop", crop), ("limit", limit)):
         if value is not None:
             _check_size(name, value)
+    if not isinstance(gray, bool | np.bool_):
+        raise ValueError(f"gray must be True (gray values) or False (three channels), got {gray!r}")
     folder = Path(path)
     if not folder.is_dir():
         raise FileFormatError(f"{folder}: not a folder; give the folder that holds the images")
@@ -299,3 +307,8 @@ def _is_plain(file: Path) -> bool:
 def _check_size(name: str, value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name} must be a positive integer, got {value!r}")
+    if name == "size" and int(value) ** 2 > MAX_IMAGE_PIXELS:
+        raise ValueError(
+            f"size={value} makes images of {int(value) ** 2:.3g} pixels, at most {MAX_IMAGE_PIXELS} (8192 x 8192) are "
+            "made; take a smaller size"
+        )

@@ -18,15 +18,19 @@ _PLAIN_MODES = frozenset({"1", "L", "LA", "RGB", "RGBA", "I", "I;16", "I;16B", "
 def read_image(file: Path, *, gray: bool = True) -> NDArray[np.float64]:
     """Values in [0, 1], shape (h, w) when gray (0.299 R + 0.587 G + 0.114 B), else (h, w, 3).
 
+    The orientation that a camera notes in the file (EXIF) is applied: the picture comes upright, as it is shown
+    elsewhere.
+
     Raises
     ------
     FileFormatError
         When the file cannot be read, or its values do not lie in the range of their kind.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
-        with Image.open(file) as picture:
+        with Image.open(file) as opened:
+            picture = ImageOps.exif_transpose(opened)
             stored = picture if picture.mode in _PLAIN_MODES else picture.convert("RGB")
             raw, mode = np.array(stored), stored.mode
     except FileNotFoundError as error:

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, jv
 
-from srinr.analysis.harmonic_support import FREQUENCY_TOLERANCE, MAX_TERMS
+from srinr.analysis.harmonic_support import FREQUENCY_TOLERANCE, MAX_FREQUENCY, MAX_TERMS
 from srinr.analysis.inr_parts import inr_parts, parameter_array
+from srinr.analysis.integer_vectors import is_finite, whole_number
 from srinr.analysis.polynomial_expansion import affine_phases
 from srinr.analysis.sinusoid_bank import SinusoidBank
 from srinr.analysis.sinusoids import Sinusoids, bank_images
@@ -82,19 +83,32 @@ def bessel_tail(argument: float, order: int) -> float:
 def bessel_order(argument: float, tolerance: float) -> int:
     """Smallest order whose :func:`bessel_tail` is at most ``tolerance``, a little above |argument|.
 
+    Raises
+    ------
+    ValueError
+        For an argument that is not finite or of 2^53 and more in size, or a tolerance that is not above 0.
+
     Examples
     --------
     >>> bessel_order(0.0, 1e-10), bessel_order(1.0, 1e-10)
     (0, 10)
     """
-    if not (math.isfinite(argument) and tolerance > 0):
+    if not (is_finite(argument) and is_finite(tolerance) and tolerance > 0 and abs(argument) < MAX_FREQUENCY):
         raise ValueError(
-            f"need a finite argument and a tolerance above 0, got {argument!r} and {tolerance!r}"
+            "need a finite argument (below 2^53) and a tolerance above 0, "
+            f"got argument={argument!r} and tolerance={tolerance!r}"
         )
-    order = max(0, math.ceil(abs(argument) / 2.0) - 2)
-    while bessel_tail(argument, order) > tolerance:
-        order += 1
-    return order
+    # The bound falls with the order: doubled steps to where it is small enough, then bisection.
+    order, step = max(0, math.ceil(abs(argument) / 2.0) - 2), 1
+    if bessel_tail(argument, order) <= tolerance:
+        return order
+    while bessel_tail(argument, order + step) > tolerance:
+        order, step = order + step, 2 * step
+    least, enough = order, order + step
+    while enough - least > 1:
+        middle = (least + enough) // 2
+        least, enough = (middle, enough) if bessel_tail(argument, middle) > tolerance else (least, middle)
+    return enough
 
 
 def bessel_expansion(
@@ -161,8 +175,9 @@ def bessel_expansion(
         )
     if not (np.isfinite(outer).all() and np.isfinite(a).all()):
         raise ValueError("outer_weights or outer_biases contain NaN or infinite entries")
-    if not (math.isfinite(tolerance) and tolerance > 0):
+    if not is_finite(tolerance) or tolerance <= 0:
         raise ValueError(f"tolerance must be a number above 0, got {tolerance!r}")
+    max_terms = whole_number("max_terms", max_terms, 1)
     budget = tolerance / max(1e-300, float(np.abs(outer).sum(axis=1).max()))
     vectors, coefficients, bounds, n_terms = [], [], np.zeros(len(b)), 0
     for m in range(len(b)):
@@ -194,15 +209,19 @@ def _neuron(
     With the tails eps_t, a truncated factor is at most 1 + eps_t in modulus: cutting all factors costs at most
     prod (1 + eps_t) - 1, and what is dropped after factor t is multiplied by the factors still to come.
     """
-    n = len(arguments)
+    n, largest = len(arguments), float(np.abs(arguments).max())
+    if largest - 3.0 > max_terms:  # the order is at least |B| / 2 - 2
+        raise _too_many(
+            f"a hidden weight of {largest:g} rad alone makes more than {largest - 3.0:.6g}", max_terms
+        )
     share = math.log1p(0.5 * min(budget, 1.0)) / n  # prod (1 + eps_t) - 1 <= budget / 2
     orders = [bessel_order(float(b), share) for b in arguments]
     tails = [bessel_tail(float(b), order) for b, order in zip(arguments, orders, strict=True)]
     s, c = np.zeros((1, 0)), np.ones(1)
     dropped = 0.0
     for t, (argument, order) in enumerate(zip(arguments, orders, strict=True)):
-        if len(c) * (2 * order + 1) > max_terms:
-            needed = f"factor {t + 1} of {n} makes {len(c)} * {2 * order + 1}"
+        if max(1, len(c)) * (2 * order + 1) > max_terms:  # also where all terms were dropped
+            needed = f"factor {t + 1} of {n} makes {max(1, len(c))} * {2 * order + 1}"
             raise _too_many(needed, max_terms)
         steps = np.arange(-order, order + 1)
         s = np.concatenate([np.repeat(s, len(steps), 0), np.tile(steps, len(c))[:, None]], axis=1)

@@ -9,11 +9,14 @@ Representations", CVPR 2022. With hidden activations of degree at most K, the fr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from srinr.analysis.integer_vectors import count_integer_vectors as count_integer_vectors
+from srinr.analysis.integer_vectors import count_text, is_finite, shown_integer, whole_number
+from srinr.analysis.integer_vectors import harmonic_radius as harmonic_radius
+from srinr.analysis.integer_vectors import integer_vectors as integer_vectors
 from srinr.domain import Grid, half_plane
 
 #: Frequencies closer than this, in cycles per field of view, count as one.
@@ -22,80 +25,11 @@ FREQUENCY_TOLERANCE = 1e-10
 #: Candidate frequencies that may be held at a time (about 200 MB while they are merged).
 MAX_TERMS = 4_000_000
 
+#: Points of a grid on which bins are searched or a model is evaluated (1 GB for one complex array).
+MAX_GRID_POINTS = 2**26
 
-def harmonic_radius(degree: int, depth: int) -> int:
-    """The radius ``K^(L - 1)`` of Theorem 1.
-
-    Parameters
-    ----------
-    degree : int
-        Largest degree K of the hidden activations, at least 1.
-    depth : int
-        Number L of linear layers after the mapping, at least 1; there are L - 1 activations.
-
-    Examples
-    --------
-    >>> harmonic_radius(2, depth=4)
-    8
-    """
-    return int(_integer("degree", degree, 1) ** (_integer("depth", depth, 1) - 1))
-
-
-def count_integer_vectors(n_frequencies: int, radius: int) -> int:
-    """Number ``N(T, R) = sum_k 2^k C(T, k) C(R, k)`` of integer vectors with ``|s|_1 <= R`` in T dimensions.
-
-    Parameters
-    ----------
-    n_frequencies : int
-        Number T of mapping frequencies, at least 1.
-    radius : int
-        R, at least 0.
-
-    Returns
-    -------
-    int
-        Exact; ``(N + 1) / 2`` counts s and -s once, which bounds the number of real sinusoids (constant included).
-
-    Examples
-    --------
-    >>> count_integer_vectors(2, 1), count_integer_vectors(2, 4), count_integer_vectors(3, 3)
-    (5, 41, 63)
-    """
-    t, r = _integer("n_frequencies", n_frequencies, 1), _integer("radius", radius, 0)
-    return sum(2**k * math.comb(t, k) * math.comb(r, k) for k in range(min(t, r) + 1))
-
-
-def integer_vectors(
-    n_frequencies: int, radius: int, *, one_of_each_pair: bool = False
-) -> Iterator[tuple[int, ...]]:
-    """Yield the integer vectors s with ``|s|_1 <= radius``, one at a time, in lexicographic order.
-
-    Parameters
-    ----------
-    n_frequencies : int
-        Length T of the vectors.
-    radius : int
-        R, at least 0.
-    one_of_each_pair : bool, default False
-        Leave out the vectors whose first non-zero entry is negative; 0 is kept.
-
-    Examples
-    --------
-    >>> list(integer_vectors(2, 1, one_of_each_pair=True))
-    [(0, 0), (0, 1), (1, 0)]
-    """
-    # Checked here and not at the first vector: a generator would keep quiet until then.
-    t, r = _integer("n_frequencies", n_frequencies, 1), _integer("radius", radius, 0)
-    return _vectors(t, r, one_of_each_pair)
-
-
-def _vectors(length: int, radius: int, one_sided: bool) -> Iterator[tuple[int, ...]]:
-    if length == 0:
-        yield ()
-        return
-    for first in range(0 if one_sided else -radius, radius + 1):
-        for rest in _vectors(length - 1, radius - abs(first), one_sided and first == 0):
-            yield (first, *rest)
+#: From here on not every integer is a float64: no frequency of this size has a known DFT bin.
+MAX_FREQUENCY = 2.0**53
 
 
 def merge_frequencies(
@@ -206,18 +140,17 @@ def harmonic_frequencies(
     [0.0, 1.0, 2.0, 3.0, 4.0, 6.0]
     """
     omega = _frequency_list(frequencies)
-    r = _integer("radius", radius, 0)
-    cap = _integer("max_terms", max_terms, 1)
-    total = count_integer_vectors(len(omega), r)
+    if len(omega) == 0:
+        raise ValueError(f"frequencies must hold at least one frequency, got shape {omega.shape}")
+    r = whole_number("radius", radius, 0)
+    cap = whole_number("max_terms", max_terms, 1)
+    if 2 * r + 1 > min(cap, 2**62):
+        raise _too_many(len(omega), r, 2 * r + 1, cap)
     found, order = np.zeros((1, omega.shape[1])), np.zeros(1, dtype=np.int64)
     for k in omega:
         needed = int((2 * (r - order) + 1).sum())
         if needed > cap:
-            raise ValueError(
-                f"the harmonic support of T={len(omega)} frequencies within radius {r} needs {needed} candidates "
-                f"(N(T, R)={total}), max_terms={cap}; take fewer frequencies, a smaller radius, "
-                "reachable_bins for integer frequencies, or raise max_terms"
-            )
+            raise _too_many(len(omega), r, needed, cap)
         room = r - order
         parent = np.repeat(np.arange(len(found)), 2 * room + 1)
         step = np.arange(len(parent)) - np.repeat(np.cumsum(2 * room + 1) - room - 1, 2 * room + 1)
@@ -230,6 +163,14 @@ def harmonic_frequencies(
         np.minimum.at(order, inverse, orders[cheapest])
     sided, _ = one_side(found, tolerance)
     return merge_frequencies(sided, tolerance)[0]
+
+
+def _too_many(t: int, r: int, needed: int, cap: int) -> ValueError:
+    return ValueError(
+        f"the harmonic support of T={t} frequencies within radius {shown_integer(r)} needs {shown_integer(needed)} "
+        f"candidates (N(T, R)={count_text(t, r)}), max_terms={shown_integer(cap)}; "
+        "take fewer frequencies, a smaller radius, reachable_bins for integer frequencies, or raise max_terms"
+    )
 
 
 def bin_orders(
@@ -259,7 +200,8 @@ def bin_orders(
     Raises
     ------
     ValueError
-        For a grid with end points, or frequencies that fall between the bins.
+        For a grid with end points or of more than ``MAX_GRID_POINTS`` points, or frequencies that fall between the
+        bins or are so large (``MAX_FREQUENCY``) that rounding hides their bin.
 
     Examples
     --------
@@ -267,8 +209,9 @@ def bin_orders(
     [-1, -1, 1, -1, 0, -1, 1, -1]
     """
     periodic_grid(grid)
+    feasible_grid(grid)
     k = _bins(frequencies, grid, domain_length)
-    limit = grid.n_points if radius is None else _integer("radius", radius, 0)
+    limit = grid.n_points if radius is None else whole_number("radius", radius, 0)
     order = np.full(grid.shape, -1, dtype=np.int64)
     order[(0,) * grid.dim] = 0
     frontier = order == 0
@@ -308,12 +251,31 @@ def periodic_grid(grid: Grid) -> None:
         raise ValueError("grid: DFT bins need a periodic grid; build Grid(shape) with endpoint=False")
 
 
+def feasible_grid(grid: Grid) -> None:
+    """Raise, before anything is computed, for a grid of more than ``MAX_GRID_POINTS`` points."""
+    if grid.n_points > MAX_GRID_POINTS:
+        raise ValueError(
+            f"grid: shape {grid.shape} has {grid.n_points:.3g} points, at most {MAX_GRID_POINTS} (2^26) are taken; "
+            "take fewer points per axis"
+        )
+
+
+def exact_frequencies(name: str, frequencies: NDArray[np.float64]) -> None:
+    """Raise for components of 2^53 or more, of which rounding hides the DFT bin; ``name`` is named."""
+    if frequencies.size and (largest := float(np.abs(frequencies).max())) >= MAX_FREQUENCY:
+        raise ValueError(
+            f"{name} must stay below 2^53 = {MAX_FREQUENCY:.3g} cycles per field of view in size, got {largest:g}: "
+            "beyond, float64 does not hold every whole number and no DFT bin can be told"
+        )
+
+
 def _bins(frequencies: ArrayLike, grid: Grid, domain_length: float) -> NDArray[np.int64]:
     if not (math.isfinite(domain_length) and domain_length > 0):
         raise ValueError(f"domain_length must be a positive length, got {domain_length!r}")
     k = _frequency_list(frequencies) * domain_length
     if k.shape[1] != grid.dim:
         raise ValueError(f"frequencies have {k.shape[1]} components, the grid has shape {grid.shape}")
+    exact_frequencies("frequencies (times domain_length)", k)
     bins = np.rint(k)
     off = np.abs(k - bins).max(axis=1)
     if (off > 1e-9).any():
@@ -326,6 +288,8 @@ def _bins(frequencies: ArrayLike, grid: Grid, domain_length: float) -> NDArray[n
 
 
 def _frequency_list(frequencies: ArrayLike) -> NDArray[np.float64]:
+    if np.iscomplexobj(frequencies):
+        raise ValueError("frequencies must be real, got complex numbers")
     k = np.asarray(frequencies, dtype=np.float64)
     if k.ndim != 2 or k.shape[1] < 1:
         raise ValueError(f"frequencies must have shape (n, d), got {k.shape}")
@@ -335,12 +299,6 @@ def _frequency_list(frequencies: ArrayLike) -> NDArray[np.float64]:
 
 
 def _tolerance(tolerance: float) -> float:
-    if not (math.isfinite(tolerance) and tolerance >= 0):
+    if not is_finite(tolerance) or tolerance < 0:
         raise ValueError(f"tolerance must be a number >= 0, got {tolerance!r}")
     return float(tolerance)
-
-
-def _integer(name: str, value: int, at_least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < at_least:
-        raise ValueError(f"{name} must be an integer of at least {at_least}, got {value!r}")
-    return int(value)

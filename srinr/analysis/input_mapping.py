@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from srinr.analysis.harmonic_support import merge_frequencies
+from srinr.analysis.harmonic_support import exact_frequencies, merge_frequencies
+from srinr.analysis.inr_parts import parameter_array
 from srinr.domain import Grid
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.encodings.identity import Coordinates
@@ -45,6 +46,8 @@ def mapping_frequencies(model: INR | FourierFeatures) -> NDArray[np.float64]:
     ------
     TypeError
         When there is no sinusoidal mapping.
+    ValueError
+        When the weights of the mapping hold NaN or infinite numbers.
 
     Examples
     --------
@@ -59,7 +62,12 @@ def mapping_frequencies(model: INR | FourierFeatures) -> NDArray[np.float64]:
     network = model.network if isinstance(model, INR) else None
     if isinstance(encoding, Coordinates) and isinstance(network, Siren | SinusoidalMapping):
         omega = network.omega_first if isinstance(network, Siren) else 1.0
-        weight = network.first_weight.detach().to(device="cpu", dtype=torch.float64).numpy()
+        weight, bias = (parameter_array(v) for v in (network.first_weight, network.first_bias))
+        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+            raise ValueError(
+                "model: the weights or phases of its sinusoidal mapping (the first layer) contain NaN or infinite "
+                "numbers, as after a training that diverged"
+            )
         return np.asarray(omega * weight * (encoding.high - encoding.low) / (2 * np.pi))
     raise TypeError(
         "model: expected FourierFeatures, or an INR with Fourier features, a Siren or a SinusoidalMapping; "
@@ -102,7 +110,11 @@ def best_fit(model: INR | FourierFeatures, image: ArrayLike) -> NDArray[Any]:
     [2.0, 3.0, 2.0, 3.0]
     """
     values = checked_pixels(image, mapping_frequencies(model).shape[1])
-    group = _same_input(model, Grid(values.shape))
+    return mean_over_groups(values, pixel_groups(model, Grid(values.shape)))
+
+
+def mean_over_groups(values: NDArray[Any], group: NDArray[np.intp]) -> NDArray[Any]:
+    """Each pixel's mean over the pixels of its group; ``group`` has a number for each pixel in C order."""
     count = np.bincount(group)
     flat = values.ravel()
     mean: NDArray[Any] = np.bincount(group, flat.real) / count
@@ -128,7 +140,8 @@ def in_generated_lattice(frequencies: ArrayLike, generators: ArrayLike) -> NDArr
     Raises
     ------
     ValueError
-        When the generators share no such fraction: they come arbitrarily close to every frequency.
+        When the generators share no such fraction: they come arbitrarily close to every frequency; or for sizes of
+        2^53 and more.
 
     Examples
     --------
@@ -136,6 +149,8 @@ def in_generated_lattice(frequencies: ArrayLike, generators: ArrayLike) -> NDArr
     [True, False, True]
     """
     k, omega = np.asarray(frequencies, dtype=np.float64), np.asarray(generators, dtype=np.float64)
+    exact_frequencies("frequencies", k)
+    exact_frequencies("generators", omega)
     scales = (
         q for q in range(1, MAX_DENOMINATOR + 1) if np.abs(q * omega - np.rint(q * omega)).max() <= 1e-9
     )
@@ -173,8 +188,8 @@ def _eliminate(rows: NDArray[np.int64], axis: int) -> tuple[NDArray[np.int64] | 
         rows = np.unique(rows - steps[:, None] * rows[least], axis=0)
 
 
-def _same_input(model: INR | FourierFeatures, grid: Grid) -> NDArray[np.intp]:
-    """A number for each pixel; pixels of one number have the same mapped input."""
+def pixel_groups(model: INR | FourierFeatures, grid: Grid) -> NDArray[np.intp]:
+    """A number for each pixel in C order, from 0; pixels of one number have the same mapped input."""
     encoding = model.encoding if isinstance(model, INR) else model
     network = model.network if isinstance(model, INR) else None
     rng = np.random.default_rng(0)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from srinr.analysis.harmonic_support import FREQUENCY_TOLERANCE, periodic_grid
+from srinr.analysis.harmonic_support import FREQUENCY_TOLERANCE, exact_frequencies, periodic_grid
 from srinr.analysis.sinusoid_bank import SinusoidBank
 from srinr.domain import Grid
 
@@ -52,6 +52,10 @@ class Sinusoids:
     def __init__(
         self, frequencies: ArrayLike, amplitudes: ArrayLike, phases: ArrayLike, offset: float = 0.0
     ) -> None:
+        if any(np.iscomplexobj(v) for v in (frequencies, amplitudes, phases, offset)):
+            raise ValueError(
+                "frequencies, amplitudes, phases and offset must be real; from_exponentials takes coefficients"
+            )
         k, a, phi = (np.array(v, dtype=np.float64) for v in (frequencies, amplitudes, phases))
         if k.ndim != 2 or k.shape[1] < 1 or a.shape != (len(k),) or phi.shape != (len(k),):
             raise ValueError(
@@ -112,12 +116,14 @@ class Sinusoids:
         Raises
         ------
         ValueError
-            For frequencies that are not whole cycles per field of view: they leak into every bin.
+            For frequencies that are not whole cycles per field of view (they leak into every bin), or of 2^53 and
+            more, of which rounding hides the bin.
         """
         periodic_grid(grid)
         if grid.dim != self.dim:
             raise ValueError(f"the image lives in dimension {self.dim}, the grid has shape {grid.shape}")
         k, c = self.exponentials()
+        exact_frequencies("frequencies", k)
         whole = np.rint(k)
         if np.abs(k - whole).max() > 1e-9:
             raise ValueError(

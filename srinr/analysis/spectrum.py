@@ -14,12 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from srinr.analysis.harmonic_support import harmonic_radius, periodic_grid, reachable_bins
+from srinr.analysis.harmonic_support import (
+    MAX_GRID_POINTS as MAX_GRID_POINTS,  # the limit of measured_spectrum and of the command line
+)
+from srinr.analysis.harmonic_support import feasible_grid, periodic_grid, reachable_bins
+from srinr.analysis.integer_vectors import harmonic_radius, is_finite
 from srinr.domain import ContinuousImage, Grid
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.inr import INR
 from srinr.metrics import psnr
 from srinr.networks.polynomial import PolynomialMLP
+
+#: Beyond, powers of ten leave the floating-point range.
+_MAX_DECIBELS = 6000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +61,13 @@ class Spectrum:
 
     def decibels(self, *, reference: float = 1.0, floor: float = -400.0) -> NDArray[np.float64]:
         """``20 log10(modulus / reference)``, never below ``floor``; reference 1/2 puts a sine of amplitude 1 at 0 dB."""
-        if not (math.isfinite(reference) and reference > 0):
+        if not is_finite(reference) or reference <= 0:
             raise ValueError(f"reference must be a modulus above 0, got {reference!r}")
-        least = reference * 10.0 ** (floor / 20.0)
-        return 20.0 * np.log10(np.maximum(self.modulus, least) / reference)
+        if not is_finite(floor) or abs(floor) > _MAX_DECIBELS:
+            raise ValueError(
+                f"floor must be a number of decibels between -{_MAX_DECIBELS:g} and {_MAX_DECIBELS:g}, got {floor!r}"
+            )
+        return 20.0 * np.log10(np.maximum(self.modulus / reference, 10.0 ** (floor / 20.0)))
 
     def energy_outside(self, support: ArrayLike) -> float:
         """Share of the energy in bins where ``support`` is False; 0 for the zero image.
@@ -89,7 +99,8 @@ def measured_spectrum(image: ContinuousImage | ArrayLike, grid: Grid) -> Spectru
     Raises
     ------
     ValueError
-        For a grid with end points or pixel values of another shape.
+        For a grid with end points, pixel values of another shape, or an image to be evaluated at more than
+        ``MAX_GRID_POINTS`` points (before it is).
 
     Examples
     --------
@@ -99,6 +110,7 @@ def measured_spectrum(image: ContinuousImage | ArrayLike, grid: Grid) -> Spectru
     """
     periodic_grid(grid)
     if isinstance(image, ContinuousImage):
+        feasible_grid(grid)
         values = np.asarray(grid.rasterize(image))
     else:
         values = np.asarray(image)
@@ -163,15 +175,30 @@ def periodic_best_fit(image: ArrayLike, repeats: Sequence[int]) -> NDArray[np.fl
     -------
     array of float64, same shape
 
+    Raises
+    ------
+    ValueError
+        For complex values (take real and imaginary part one by one), NaN, or repeats that do not fit the axes.
+
     Examples
     --------
     >>> periodic_best_fit([1.0, 2.0, 3.0, 4.0], [2]).tolist()
     [2.0, 3.0, 2.0, 3.0]
     """
-    values = np.array(image, dtype=np.float64)
+    given = np.asarray(image)
+    if given.dtype.kind not in "biuf":
+        raise ValueError(
+            f"image must be real pixel values, got {given.dtype}; take real and imaginary part one by one"
+        )
+    values = given.astype(np.float64)
     if not np.isfinite(values).all():
         raise ValueError("image contains NaN or infinite values")
-    d = len(repeats)
+    try:
+        d = len(repeats)
+    except TypeError as error:
+        raise ValueError(
+            f"repeats must be a sequence with one whole number per axis, e.g. (2, 2), got {repeats!r}"
+        ) from error
     if d < 1 or values.ndim not in (d, d + 1) or 0 in values.shape:
         raise ValueError(
             f"image must have {d} axes (one per entry of repeats) or one more for channels, got shape {values.shape}"

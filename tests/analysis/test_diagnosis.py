@@ -204,6 +204,72 @@ def test_energy_beyond_the_band_is_exact():
     assert np.abs(waves([[3.0], [5.0]], [1.0, -1.0]).on_grid(Grid(8, dim=1))).max() < 1e-12
 
 
+def test_the_rate_at_which_one_looks_decides_what_is_seen():
+    inr = waves([[1.0], [17.0]], [1.0, 0.5])  # 17 cycles pass for 1 on 8 and on 16 points
+    blind = aliased_energy(inr, 8)
+    assert blind.oversampling == 2
+    assert blind.beyond == pytest.approx(0.0, abs=1e-25)
+    seen = aliased_energy(inr, 8, oversampling=5)
+    assert seen.oversampling == 5
+    assert seen.spectrum.coefficients.shape == (40,)
+    assert seen.beyond == pytest.approx(0.2, abs=1e-12)
+    assert seen.beyond_by_axis == pytest.approx((0.2,), abs=1e-12)
+    assert seen.folded == pytest.approx(0.2, abs=1e-12)
+    assert "5 times the sampling rate" in str(seen)
+    assert "2.5 cycles per pixel" in str(seen)
+    plane = aliased_energy(waves([[0.0, 14.0], [1.0, 1.0]], [2.0, 1.0]), (8, 6), oversampling=5)
+    assert plane.spectrum.coefficients.shape == (40, 30)
+    assert plane.beyond_by_axis == pytest.approx((0.0, 0.8), abs=1e-12)
+
+
+def test_grids_beyond_the_limit_are_refused_before_anything_is_computed(monkeypatch):
+    def compute(*arguments, **keywords):
+        raise AssertionError("evaluated")
+
+    monkeypatch.setattr(INR, "on_grid", compute)
+    plane = waves([[1.0, 0.0]], [1.0])
+    with pytest.raises(ValueError, match=r"shape=100000 at oversampling=2 takes 4e\+10 points.*lower shape"):
+        aliased_energy(plane, 100_000)
+    with pytest.raises(ValueError, match="oversampling=100000 takes"):
+        aliased_energy(plane, 8, oversampling=100_000)
+    with pytest.raises(ValueError, match=r"1e\+10 points, at most 67108864"):
+        measured_spectrum(plane, Grid(100_000, dim=2))
+
+
+def test_full_coverage_of_pixels_that_are_all_told_apart_says_that_it_is_trivial():
+    image = np.random.default_rng(1).random((8, 8))
+    words = "tells all pixels apart"
+    for model in (
+        INR(Coordinates(), Siren(2, 8, 3, seed=0)),
+        FourierFeatures.gaussian(20, 3.0),
+        FourierFeatures(np.eye(2)),
+    ):
+        coverage = harmonic_coverage(model, image)
+        assert coverage.covered == pytest.approx(1.0, abs=1e-14)
+        assert words in str(coverage)
+        assert "nothing about training" in coverage.rule
+    assert words not in harmonic_coverage(UNIT, image).rule
+    polynomial = INR(FourierFeatures([[1.0]]), PolynomialMLP(3, 4, 2, coefficients=(0, 0, 1)))
+    assert words not in harmonic_coverage(polynomial, image[0, :4]).rule
+    sines = INR(Coordinates(), SinusoidalMapping(2 * np.pi * np.eye(2), [0.0, 0.0], MLP(2, 8, 3)))
+    assert words not in harmonic_coverage(sines, image).rule
+
+
+def test_a_mapping_with_nan_is_named_and_not_the_frequencies():
+    siren = INR(Coordinates(), Siren(2, 4, 3))
+    for parameter in (siren.network.first_bias, siren.network.first_weight):
+        with torch.no_grad():
+            parameter.view(-1)[0] = math.nan
+        with pytest.raises(ValueError, match="model: the weights or phases .* NaN"):
+            harmonic_coverage(siren, np.zeros((4, 4)))
+
+
+@pytest.mark.parametrize("shape", [8.0, None, "8", (8.0,), True])
+def test_shapes_that_are_no_pixels_are_named(shape):
+    with pytest.raises(ValueError, match="shape must"):
+        aliased_energy(waves([[1.0]], [1.0]), shape)
+
+
 def test_energy_beyond_the_band_by_axis_and_for_complex_images():
     inr = waves([[7.0, 0.0], [1.0, 5.0], [7.0, 5.0], [1.0, 1.0]], [1.0, 2.0, 3.0, 4.0])
     result = aliased_energy(inr, (8, 6))
@@ -270,6 +336,14 @@ GAUSSIAN = FourierFeatures.gaussian(5, 3.0, dim=1)
         (lambda: aliased_energy(waves([[1.0]], [1.0]), (8, 8)), ValueError, "1 axes"),
         (lambda: aliased_energy(waves([[1.0]], [1.0]), 1), ValueError, "at least 2"),
         (lambda: aliased_energy(np.zeros(4), 4), TypeError, "INR"),
+        (lambda: aliased_energy(waves([[1.0]], [1.0]), 8, oversampling=1), ValueError, "oversampling"),
+        (lambda: aliased_energy(waves([[1.0]], [1.0]), 8, oversampling=2.5), ValueError, "oversampling"),
+        (lambda: strongest_frequencies(measured_spectrum(np.eye(4), Grid((4, 4))), -1), ValueError, "count"),
+        (lambda: strongest_frequencies(np.eye(4)), TypeError, "spectrum: expected a Spectrum"),
+        (lambda: harmonic_coverage(UNIT, np.eye(4)).strongest_missed(-1), ValueError, "count"),
+        (lambda: harmonic_coverage(UNIT, np.eye(4), radius=1.5), ValueError, "radius"),
+        (lambda: in_generated_lattice([[1e300]], [[1.0]]), ValueError, "frequencies must stay below"),
+        (lambda: in_generated_lattice([[1.0]], [[1e300]]), ValueError, "generators must stay below"),
     ],
 )
 def test_questions_without_an_answer_are_refused(call, error, match):

@@ -188,6 +188,33 @@ def test_bessel_tail_is_a_bound(argument, order):
     assert bessel_tail(argument, bessel_order(argument, 1e-8)) <= 1e-8
 
 
+@pytest.mark.parametrize("tolerance", [10.0, 0.3, 1e-3, 1e-8, 1e-15, 1e-100, 1e-300])
+def test_bessel_order_is_the_smallest_one_that_suffices(tolerance):
+    for argument in (0.0, 1e-9, 0.3, 1.0, 2.0, 3.7, -7.0, 10.0, 33.3, 100.0, 512.0, 1234.5):
+        order = max(0, int(np.ceil(abs(argument) / 2)) - 2)
+        while bessel_tail(argument, order) > tolerance:
+            order += 1
+        assert bessel_order(argument, tolerance) == order
+
+
+def test_huge_arguments_cost_a_few_steps(monkeypatch):
+    steps = []
+
+    def counted(argument, order):
+        steps.append(order)
+        return bessel_tail(argument, order)
+
+    monkeypatch.setitem(bessel_order.__globals__, "bessel_tail", counted)
+    order = bessel_order(1e9, 1e-12)
+    assert len(steps) < 200
+    assert bessel_tail(1e9, order) <= 1e-12 < bessel_tail(1e9, order - 10)
+    for weight in (1e9, 1e300):
+        with pytest.raises(ValueError, match="hidden weight of .* max_terms=4000000"):
+            bessel_expansion([[1.0]], [0.0], [[weight]], [0.0], [[1.0]], [0.0])
+    with pytest.raises(ValueError, match="max_terms=100"):
+        bessel_expansion([[1.0]], [0.0], [[90.0]], [0.0], [[1.0]], [0.0], max_terms=100)
+
+
 def test_silent_neurons_and_merging():
     expansion = bessel_expansion([[1.0], [2.0]], [0, 0], np.ones((2, 2)), [0, 1], np.zeros((1, 2)), [3.0])
     assert len(expansion.outputs[0]) == 0
@@ -276,6 +303,10 @@ FEATURES, PLAIN = FourierFeatures.lattice(1), Coordinates(2)
         (lambda: bessel_expansion([[1.0]], [0], [[1.0]], [0], [[1.0, 1.0]], [0]), "outer_weights"),
         (lambda: bessel_expansion([[1.0]], [0], [[np.inf]], [0], [[1.0]], [0]), "NaN or infinite"),
         (lambda: bessel_order(1.0, 0.0), "tolerance"),
+        (lambda: bessel_order(1.0, "a"), "tolerance='a'"),
+        (lambda: bessel_order(1e300, 1e-9), r"argument=1e\+300"),
+        (lambda: expand_siren(INR(PLAIN, Siren(2, 2, 3)), tolerance="a"), "tolerance .*got 'a'"),
+        (lambda: expand_siren(INR(PLAIN, Siren(2, 2, 3)), max_terms="a"), "max_terms .*got 'a'"),
         (lambda: taylor_expansion(RELU, 3, (-1, 1)), "relu has no Taylor series"),
         (lambda: taylor_expansion(SIN, 0, (-1, 1)), "degree"),
         (lambda: chebyshev_expansion(SIN, 3, (1, 1)), "interval"),

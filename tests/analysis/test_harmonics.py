@@ -1,6 +1,7 @@
 """Harmonic support and sums of sinusoids: counts, lists, bins, and the ring laws."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -51,6 +52,52 @@ def test_printed_counts_and_a_huge_one():
     first = next(integer_vectors(256, 2, one_of_each_pair=True))  # lazy: the list could not be formed
     assert first == (0,) * 256
     assert harmonic_radius(3, 3) == 9
+
+
+def test_counts_are_the_sum_of_binomials_and_refused_when_they_cannot_be_formed():
+    for t, r in itertools.product(range(1, 12), range(12)):
+        assert count_integer_vectors(t, r) == sum(
+            2**k * math.comb(t, k) * math.comb(r, k) for k in range(min(t, r) + 1)
+        )
+    assert count_integer_vectors(1, 10**30) == 2 * 10**30 + 1
+    assert count_integer_vectors(10**30, 1) == 2 * 10**30 + 1
+    for t, r in ((10**9, 10**9), (10**400, 10**400)):
+        with pytest.raises(ValueError, match="too many digits; take fewer frequencies"):
+            count_integer_vectors(t, r)
+    with pytest.raises(ValueError, match="degree=1000000000 and depth=1000000000"):
+        harmonic_radius(10**9, 10**9)
+    assert harmonic_radius(1, 10**9) == 1
+
+
+def test_vectors_of_thousands_of_entries():
+    vectors = list(integer_vectors(2000, 1))
+    assert len(vectors) == count_integer_vectors(2000, 1) == 4001
+    assert vectors == sorted(vectors)
+    assert next(integer_vectors(3000, 5)) == (-5,) + (0,) * 2999
+
+
+@pytest.mark.parametrize("radius", [10**30, 10**9, 10**5000], ids=["long", "int64", "unprintable"])
+def test_a_huge_radius_is_refused_by_the_cap(radius):
+    with pytest.raises(ValueError, match=r"T=3 frequencies within radius .*N\(T, R\)=.*max_terms=4000000"):
+        harmonic_frequencies([[0.1, 0.2], [1.0, 0.0], [0.3, 0.4]], radius)
+    with pytest.raises(ValueError, match=r"N\(T, R\)="):  # no count to print either
+        harmonic_frequencies(np.ones((20_000, 1)), 30_000, max_terms=50_000)
+
+
+def test_frequencies_and_grids_beyond_what_numbers_hold_are_refused():
+    for size in (1e300, 1e20, -(2.0**53)):
+        with pytest.raises(ValueError, match=r"frequencies .*below 2\^53.*got"):
+            reachable_bins(Grid(8, dim=1), [[size]])
+        wave = Sinusoids([[size]], [1.0], [0.0])
+        with pytest.raises(ValueError, match=r"frequencies must stay below 2\^53.*got"):
+            wave.dft_bins(Grid(8, dim=1))
+    largest = 2.0**53 - 1
+    assert reachable_bins(Grid(8, dim=1), [[largest]], radius=1).tolist() == [
+        k in (-1, 0, 1) for k in range(-4, 4)
+    ]
+    assert np.flatnonzero(Sinusoids([[largest]], [1.0], [0.0]).dft_bins(Grid(8, dim=1))).tolist() == [3, 5]
+    with pytest.raises(ValueError, match=r"1e\+10 points, at most 67108864 .*fewer points"):
+        reachable_bins(Grid(100_000, dim=2), [[1.0, 0.0]])
 
 
 @given(st.integers(0, 10**6), st.integers(1, 3), st.integers(0, 4), st.integers(1, 3))
@@ -204,6 +251,10 @@ def test_banks_are_their_images():
         (lambda: reachable_bins(Grid(8, dim=1), [[0.5]]), "whole cycles"),
         (lambda: reachable_bins(Grid(8, dim=2), [[1.0]]), "components"),
         (lambda: reachable_bins(Grid(8, dim=1), [[1.0]], domain_length=0.0), "domain_length"),
+        (lambda: harmonic_frequencies(np.empty((0, 2)), 1), "at least one frequency"),
+        (lambda: harmonic_frequencies([[1.0]], 1, tolerance="a"), "tolerance"),
+        (lambda: harmonic_frequencies(np.array([[1j]]), 1), "real"),
+        (lambda: Sinusoids(np.array([[1.0]]), np.array([1j]), [0.0]), "real"),
         (lambda: Sinusoids([[1.0]], [1.0, 2.0], [0.0]), "shape"),
         (lambda: Sinusoids([[np.inf]], [1.0], [0.0]), "NaN"),
         (lambda: Sinusoids([[1.0]], [1.0], [0.0]) ** -1, "exponent"),

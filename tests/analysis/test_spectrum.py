@@ -158,6 +158,15 @@ def test_training_approaches_the_ceiling_from_below():
         (lambda: periodic_best_fit(np.zeros((4, 4)), (2.0, 2)), "repeats"),
         (lambda: periodic_best_fit(np.zeros(4), (2, 2)), "axes"),
         (lambda: periodic_best_fit(np.full(4, np.inf), (2,)), "infinite"),
+        (lambda: periodic_best_fit(1j * np.ones(4), (2,)), "image must be real .*complex128"),
+        (lambda: psnr_ceiling([1.0, 1j, 0.0, 2.0], (2,)), "image must be real .*complex128"),
+        (lambda: periodic_best_fit(["a", "b"], (2,)), "image must be real"),
+        (lambda: periodic_best_fit(np.ones(4), 2), "repeats must be a sequence"),
+        (lambda: Spectrum(np.ones(4)).decibels(floor=math.nan), "floor"),
+        (lambda: Spectrum(np.ones(4)).decibels(floor=1e6), "floor"),
+        (lambda: Spectrum(np.ones(4)).decibels(floor=-1e6), "floor"),
+        (lambda: Spectrum(np.ones(4)).decibels(floor="low"), "floor"),
+        (lambda: Spectrum(np.ones(4)).decibels(reference="high"), "reference"),
     ],
 )
 def test_wrong_inputs_are_refused(call, match):

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 import typer
 from PIL import Image
 from typer.testing import CliRunner
@@ -66,6 +67,50 @@ def test_a_model_that_cannot_make_odd_frequencies(tmp_path, model, image):
     assert len(figures["beyond_band_by_axis"]) == 2
     for words in ("reachable bins", "25 %", "beyond the band", "target within reach", "strongest misses"):
         assert words in result.stdout
+
+
+def test_the_rate_of_the_search_for_aliasing(tmp_path):
+    path = tmp_path / "model.safetensors"
+    INR(FourierFeatures([[17.0]]), PolynomialMLP(3, 4, 2, coefficients=(0, 1), seed=0)).save(path)
+    beyond = {}
+    for factor in (2, 5):
+        result = call(path, "--grid", 8, "--oversampling", factor, "-o", tmp_path / str(factor))
+        assert result.exit_code == 0, result.output + result.stderr
+        report = load_report(tmp_path / str(factor))
+        assert report["settings"]["oversampling"] == factor
+        assert f"{factor} times as many" in result.stdout
+        assert f"beyond {factor / 2:g} cycles per pixel" in result.stdout
+        beyond[factor] = report["figures"]["beyond_band"]
+    assert beyond[2] < 1e-25
+    assert beyond[5] > 0.1
+    refused(call(path, "--grid", 8, "--oversampling", 10**8, "-o", tmp_path / "no"), 2, "or --oversampling")
+    assert call(path, "--oversampling", 1, "-o", tmp_path / "no").exit_code == 2
+    assert not (tmp_path / "no").exists()
+
+
+def test_trivial_coverage_is_called_trivial(tmp_path, image):
+    path = tmp_path / "model.safetensors"
+    INR(Coordinates(), Siren(2, 6, 3)).save(path)
+    np.save(tmp_path / "target.npy", image)
+    result = call(path, "--target", tmp_path / "target.npy", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output + result.stderr
+    assert "tells all pixels apart" in load_report(tmp_path / "out")["figures"]["coverage"]["rule"]
+    assert "decided by" in result.stdout
+
+
+def test_models_that_cannot_be_measured(tmp_path):
+    out, path = tmp_path / "out", tmp_path / "diverged.safetensors"
+    inr = INR(ENCODING, MLP(5, 8, 3))
+    with torch.no_grad():
+        inr.network.weights[1][0, 0] = torch.nan
+    inr.save(path)
+    refused(call(path, "--grid", 8, "-o", out), 3, "diverged.safetensors: the weights contain NaN")
+    refused(call(tmp_path, "--grid", 8, "-o", out), 3, f"{tmp_path}: a folder; give the model file")
+    INR(ENCODING, MLP(5, 8, 3)).save(path)
+    refused(call(path, "--target", tmp_path, "-o", out), 3, f"{tmp_path}: a folder; give an image")
+    INR(Coordinates(), Siren(2, 6, 3)).save(path)
+    refused(call(path, "--grid", 8, "--radius", 2, "-o", out), 2, "--radius: nothing to limit")
+    assert not out.exists()
 
 
 def test_pictures_and_samples_are_targets(tmp_path, model):

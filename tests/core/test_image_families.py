@@ -17,6 +17,7 @@ from srinr.image_families import (
     non_faces,
     photo_crops,
 )
+from srinr.image_files import read_image
 from srinr.status import FileFormatError
 
 
@@ -87,6 +88,33 @@ def test_kinds_of_pixels(tmp_path, rng):
     color = image_folder(tmp_path, size=20, crop=20, gray=False)
     assert color.images.shape == (7, 20, 20, 3)
     np.testing.assert_allclose(color.images[1], rgb / 255)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_orientation_of_the_camera_is_applied(tmp_path, orientation):
+    upright = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
+    stored = {
+        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.T,
+        6: np.rot90(upright, 1), 7: upright[::-1, ::-1].T, 8: np.rot90(upright, -1),
+    }[orientation]  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "photo.png", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "photo.png"), upright / 255)
+
+
+@pytest.mark.parametrize("gray", ["no", 0, None])
+def test_gray_is_a_choice_of_two(tmp_path, gray):
+    write(tmp_path, "a.png", np.zeros((20, 20), dtype=np.uint8))
+    with pytest.raises(ValueError, match="gray must be True .* or False"):
+        image_folder(tmp_path, size=8, crop=16, gray=gray)
+
+
+def test_sizes_that_memory_cannot_hold_are_refused_at_once(tmp_path):
+    write(tmp_path, "a.png", np.zeros((20, 20), dtype=np.uint8))
+    for call in (lambda: image_folder(tmp_path, size=100_000, crop=16), lambda: faces(100_000)):
+        with pytest.raises(ValueError, match=r"size=100000 makes images of 1e\+10 pixels.*smaller size"):
+            call()
 
 
 def test_sorted_order_limit_and_what_is_passed_over(tmp_path, rng):
