@@ -11,7 +11,7 @@ def ntk(
     model: own.Model,
     grid: own.GridSize = 32,
     rank: own.Rank = None,
-    functions: own.Functions = 10,
+    functions: own.Functions = None,
     memory_limit: own.MemoryLimit = 2048,
     seed: own.Seed = 0,
     images: own.Images = None,

@@ -43,11 +43,12 @@ Rank = Annotated[
     ),
 ]  # fmt: skip
 Functions = Annotated[
-    int,
+    int | None,
     typer.Option(
-        "--functions", min=1, max=40, rich_help_panel=_KERNEL, help="Eigenfunctions to draw and list."
+        "--functions", min=1, max=40, rich_help_panel=_KERNEL, show_default="10, or as many as there are",
+        help="Eigenfunctions to draw and list.",
     ),
-]
+]  # fmt: skip
 MemoryLimit = Annotated[
     int,
     typer.Option(
@@ -88,7 +89,7 @@ class NtkCommand:
     model: Path
     grid: int
     rank: int | None
-    functions: int
+    functions: int | None
     memory_limit: int
     seed: int
     images: Path | None
@@ -98,3 +99,9 @@ class NtkCommand:
     overwrite: bool
     quiet: bool
     debug: bool
+
+    @property
+    def n_functions(self) -> int:
+        """Eigenfunctions to draw: as asked, or 10 where there are so many."""
+        known = self.grid**2 if self.rank is None else self.rank
+        return min(10, known) if self.functions is None else self.functions

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -34,6 +35,9 @@ from srinr.studies.kernel_energy import LEADING, THRESHOLDS
 OUTPUTS = ("report.json", "eigenvalues.npz", "eigenfunctions.png", "eigenvalues.png", "energy.png")
 #: Matrices (n, n) that a dense decomposition holds at a time.
 _DENSE_MATRICES = 4
+#: Numbers per point and eigenpair with --rank: about 2 Lanczos vectors (20 at least), the eigenvectors twice, and
+#: their complex Fourier transforms with what these need; then numbers per point for the points and single vectors.
+_LANCZOS_VECTORS, _LEAST_VECTORS, _PER_PAIR, _PER_POINT = 2, 20, 8, 20
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def run_ntk(command: NtkCommand) -> None:
         logging.getLogger("srinr").setLevel(logging.DEBUG)
     console = Console(quiet=command.quiet, markup=False)
     inr = _model(command.model)
-    _check_sizes(command)
+    _check_sizes(command, inr)
     images = None if command.images is None else _images(command, command.images)
     folder = _open_folder(command)
     finding = _decompose(command, inr, images)
@@ -68,41 +72,89 @@ def run_ntk(command: NtkCommand) -> None:
 
 
 def _model(path: Path) -> INR:
+    if path.is_dir():
+        raise FileFormatError(
+            f"{path}: a folder; give the file of one model (.safetensors, as of INR.save) in it"
+        )
     inr = INR.load(path)
+    for name, parameter in inr.module.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise FileFormatError(
+                f"{path}: {name} holds NaN or infinite weights, the fit diverged; give another model"
+            )
     if inr.complex_output or inr.dim != 2:
         kind = "a complex image" if inr.complex_output else f"an image in dimension {inr.dim}"
-        raise FileFormatError(
-            f"{path}: holds {kind}; the command takes real images in 2-D, tangent_kernel any"
-        )
+        raise FileFormatError(f"{path}: holds {kind}; the command takes models of real images in 2-D")
     return inr
 
 
-def _check_sizes(command: NtkCommand) -> None:
+def _check_sizes(command: NtkCommand, inr: INR) -> None:
     """Refuse what does not fit before minutes are spent on it."""
-    n = command.grid**2
-    if command.rank is not None:
-        if not command.functions <= command.rank < n:
+    n, rank, functions = command.grid**2, command.rank, command.n_functions
+    if rank is not None:
+        if rank >= n:
             raise UsageError(
-                f"--rank must lie between --functions={command.functions} and {n - 1} on this grid, got {command.rank}; "
-                "leave it out for all"
+                f"--rank must lie between 1 and {n - 1} on this grid, got {rank}; leave it out for all eigenpairs"
             )
-        return
-    if command.functions > n:
-        raise UsageError(f"--functions={command.functions} are more than the {n} grid points")
-    needed = _DENSE_MATRICES * 8 * n**2 / 2**20
-    if needed > command.memory_limit:
+        if functions > rank:
+            raise UsageError(
+                f"--functions={functions} are more than --rank={rank} eigenpairs; lower it, or raise --rank"
+            )
+    if functions > n:
+        raise UsageError(f"--functions={functions} are more than the {n} grid points")
+    needed, what, remedy = _needed_bytes(command)
+    if needed > command.memory_limit * 2**20:
         raise UsageError(
-            f"the dense decomposition on {command.grid} x {command.grid} points takes about {needed:.0f} MiB, above "
-            f"--memory-limit {command.memory_limit}; pass --rank, a smaller --grid, or a larger limit"
+            f"{what} on {command.grid} x {command.grid} points takes about {_size(needed)}, above "
+            f"--memory-limit {command.memory_limit} ({_size(command.memory_limit * 2**20)}); pass {remedy}a smaller "
+            "--grid, or a larger --memory-limit"
         )
+    try:
+        TangentKernelOperator(inr, np.zeros((1, 2)), memory_limit=3 * _work_limit(command) // 4)
+    except ValueError as error:
+        raise UsageError(
+            f"--memory-limit {command.memory_limit} (MiB) leaves too little for the derivatives of "
+            f"{inr.n_parameters} parameters ({error.args[0].split(';')[0]}); pass a larger --memory-limit"
+        ) from error
+
+
+def _needed_bytes(command: NtkCommand) -> tuple[int, str, str]:
+    """Bytes of matrices and vectors, what takes them, and what else than the grid lowers them."""
+    n = command.grid**2
+    if command.rank is None:
+        return _DENSE_MATRICES * 8 * n**2, "the dense decomposition", "--rank, "
+    vectors = max(_LANCZOS_VECTORS * command.rank, _LEAST_VECTORS) + _PER_PAIR * command.rank + _PER_POINT
+    remedy = "a smaller --rank, " if command.rank > 1 else ""
+    return 8 * n * vectors, f"--rank {command.rank}", remedy
+
+
+def _work_limit(command: NtkCommand) -> int:
+    """Bytes that remain for derivatives: beside the kernel, or the vectors of --rank."""
+    taken = 8 * command.grid**4 if command.rank is None else _needed_bytes(command)[0]
+    return max(command.memory_limit * 2**20 - taken, 1)
+
+
+def _size(n_bytes: int) -> str:
+    """Bytes in the unit that reads well."""
+    return f"{n_bytes / 2**20:.0f} MiB" if n_bytes < 2**30 else f"{n_bytes / 2**30:,.1f} GiB"
 
 
 def _images(command: NtkCommand, path: Path) -> ImageFamily:
     """The images on the grid; one whose pixels are all equal has no energy to share."""
-    if path.is_file():
-        family = _one_image(command, path)
-    else:
-        family = image_folder(path, command.grid, command.crop, limit=command.limit)
+    if not path.exists():
+        raise FileFormatError(
+            f"{path}: no such file or folder; give --images an image, or a folder that holds images"
+        )
+    try:
+        if path.is_file():
+            family = _one_image(command, path)
+        else:
+            family = image_folder(path, command.grid, command.crop, limit=command.limit)
+    except FileFormatError:
+        raise
+    except ValueError as error:
+        reason = str(error).split(";")[0]
+        raise UsageError(f"{reason}; pass a smaller --crop, or leave it out") from error
     flat = np.ptp(family.images, axis=(1, 2)) == 0
     if flat.any():
         raise FileFormatError(
@@ -131,7 +183,7 @@ def _open_folder(command: NtkCommand) -> Path:
 
 
 def _decompose(command: NtkCommand, inr: INR, images: ImageFamily | None) -> Finding:
-    grid, limit = Grid(command.grid, dim=2), command.memory_limit * 2**20
+    grid, limit = Grid(command.grid, dim=2), _work_limit(command)
     if command.rank is None:
         progress = False if command.quiet else None
         kernel = tangent_kernel(inr, grid.points, memory_limit=limit, progress=progress)
@@ -139,7 +191,7 @@ def _decompose(command: NtkCommand, inr: INR, images: ImageFamily | None) -> Fin
     else:
         operator = TangentKernelOperator(inr, grid.points, memory_limit=limit)
         spectrum = KernelSpectrum.of_operator(operator, command.rank, seed=command.seed)
-    leading = eigenfunctions(spectrum, grid, command.functions, family=images)
+    leading = eigenfunctions(spectrum, grid, command.n_functions, family=images)
     relative = spectrum.eigenvalues / spectrum.eigenvalues[0]
     # What lies below the last eigenvalue computed is not known.
     reached = 0.0 if command.rank is None else float(relative[-1])

@@ -6,11 +6,14 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
+from srinr.analysis.kernel_arguments import real_array, real_number
 from srinr.analysis.kernel_spectrum import KernelSpectrum
 from srinr.analysis.tangent_kernel import tangent_kernel
 from srinr.analysis.tangent_model import Model, Outputs
+from srinr.inr import INR
 
 Array = NDArray[np.float64]
 
@@ -18,7 +21,7 @@ Array = NDArray[np.float64]
 def _bases(first: ArrayLike, second: ArrayLike) -> tuple[Array, Array]:
     bases = []
     for name, basis in (("first", first), ("second", second)):
-        b = np.asarray(basis, dtype=np.float64)
+        b = real_array(basis, name)
         if b.ndim != 2 or not 1 <= b.shape[1] <= b.shape[0]:
             raise ValueError(
                 f"{name} must hold a basis in its columns, shape (n, k) with k <= n, got {b.shape}"
@@ -79,7 +82,7 @@ def kernel_alignment(first: ArrayLike, second: ArrayLike) -> float:
     >>> round(kernel_alignment(np.eye(4), np.ones((4, 4))), 12)
     0.5
     """
-    a, b = (np.asarray(k, dtype=np.float64) for k in (first, second))
+    a, b = real_array(first, "first"), real_array(second, "second")
     if a.shape != b.shape or a.ndim != 2:
         raise ValueError(f"kernels must be matrices of one shape, got {a.shape} and {b.shape}")
     norms = float(np.linalg.norm(a) * np.linalg.norm(b))
@@ -97,10 +100,17 @@ def target_alignment(kernel: ArrayLike, signal: ArrayLike) -> float:
     >>> target_alignment(np.diag([1.0, 0.0]), [2.0, 0.0])
     1.0
     """
-    g = np.asarray(signal, dtype=np.float64)
-    if g.ndim != 1 or g.shape * 2 != np.shape(kernel):
-        raise ValueError(f"signal (n,) and kernel (n, n) do not match: {g.shape} and {np.shape(kernel)}")
-    return kernel_alignment(kernel, np.outer(g, g))
+    g, k = real_array(signal, "signal"), real_array(kernel, "kernel")
+    if g.ndim != 1 or g.shape * 2 != k.shape:
+        raise ValueError(f"signal (n,) and kernel (n, n) do not match: {g.shape} and {k.shape}")
+    g = _unit_size(g)
+    return kernel_alignment(k, np.outer(g, g))
+
+
+def _unit_size(signal: Array) -> Array:
+    """A signal over its largest magnitude: squares of huge and of tiny values leave the range of float64."""
+    size = np.abs(signal).max(initial=0.0)
+    return signal / size if 0 < size < np.inf else signal
 
 
 @dataclass(frozen=True)
@@ -165,9 +175,17 @@ def kernel_history(
     >>> [bool(round(a, 12) == 1.0) for a in history.alignment_to_first]
     [True, True, False]
     """
-    g = np.asarray(signal, dtype=np.float64)
+    # A torch.nn.Sequential is iterable, over its layers; a ModuleList holds models.
+    one = isinstance(models, INR | torch.nn.Module) and not isinstance(models, torch.nn.ModuleList)
+    if one or not isinstance(models, Iterable):
+        raise TypeError(
+            f"models: expected a sequence of models, one per time, got {type(models).__name__}; wrap it: [model]"
+        )
+    threshold = real_number(threshold, "threshold")
+    g = real_array(signal, "signal")
     if g.ndim != 1 or not np.isfinite(g).all():
         raise ValueError(f"signal must be finite, of shape (n,), got shape {g.shape}")
+    g = _unit_size(g)
     start: Array | None = None
     rows = []
     for index, model in enumerate(models):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -11,21 +12,37 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from srinr.analysis.kernel_arguments import checked_points, number_array, real_array, real_number
 from srinr.analysis.kernel_spectrum import KernelSpectrum
 from srinr.analysis.tangent_kernel import tangent_kernel
-from srinr.analysis.tangent_model import (
-    Model,
-    OutputReduction,
-    checked_points,
-    tangent_model,
-)
+from srinr.analysis.tangent_model import Model, OutputReduction, tangent_model
 from srinr.inr import INR
 
 Array = NDArray[np.float64]
 
 
+#: Above this condition number a fit without ridge is warned of.
+_ILL_CONDITIONED = 1e12
+
+
+class IllConditionedKernelWarning(RuntimeWarning):
+    """Small errors of the data become large ones of the fit: nearly equal points, or a kernel that is too smooth."""
+
+
 class Descent(enum.Enum):
-    """How the parameters move: by steps of gradient descent, or along the gradient flow (time = rate x steps)."""
+    """How the parameters move: by steps of gradient descent, or along the gradient flow (time = rate x steps).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from srinr import INR, Coordinates, Siren
+    >>> inr = INR(Coordinates(1), Siren(1, width=32, depth=3, seed=0))
+    >>> regression = kernel_regression(inr, [[0.1], [0.4], [0.8]], [1.0, -1.0, 0.5])
+    >>> rate = 1e-3 * regression.stable_rate
+    >>> steps, flow = (regression.residuals(100, rate, descent=descent) for descent in Descent)
+    >>> bool(np.allclose(steps, flow, atol=1e-3))
+    True
+    """
 
     STEPS = "steps"
     FLOW = "flow"
@@ -55,7 +72,22 @@ class KernelRegression:
     parameters : collection of str or None
         Those that move.
     memory_limit : int
-        Bytes, for the kernels between other points and the data.
+        Bytes, for the work on kernels between other points and the data, beyond these (C n', C n) matrices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from srinr import INR, Coordinates, Siren
+    >>> inr = INR(Coordinates(1), Siren(1, width=32, depth=3, seed=0))
+    >>> points, values = np.array([[0.1], [0.4], [0.8]]), np.array([1.0, -1.0, 0.5])
+    >>> regression = kernel_regression(inr, points, values)
+    >>> rate = 0.5 * regression.stable_rate
+    >>> errors = np.abs(regression.residuals([0, 10, 100], rate)).max(axis=1)
+    >>> bool(errors[0] > errors[1] > errors[2]), regression.condition_number < 1e3
+    (True, True)
+    >>> trained = regression.predict_trained(points, 100, rate)
+    >>> bool(np.allclose(values - trained, regression.residuals(100, rate)))
+    True
     """
 
     model: Model
@@ -70,6 +102,13 @@ class KernelRegression:
     def stable_rate(self) -> float:
         """``2 / mu_0``: gradient descent diverges above it."""
         return 2.0 / float(self.spectrum.eigenvalues[0])
+
+    @property
+    def condition_number(self) -> float:
+        """Largest over smallest eigenvalue that the fit divides by: those above the noise floor, plus the ridge."""
+        mu = self.spectrum.eigenvalues
+        kept = mu[mu > self.spectrum.noise_floor] + self.ridge
+        return float(kept.max() / kept.min())
 
     def predict(self, points: ArrayLike) -> NDArray[Any]:
         """Values of the fitted network, shape (n',), or (n', C) for several outputs; complex for a complex INR.
@@ -96,7 +135,14 @@ class KernelRegression:
             half of that mean by 1 / n.
         descent : Descent, default Descent.STEPS
             Steps or flow.
+
+        Raises
+        ------
+        ValueError
+            When the values overflow, at many steps with a ``learning_rate`` above :attr:`stable_rate`. Growth
+            that stays finite is returned: that is what descent does.
         """
+        n_steps, learning_rate = real_number(n_steps, "n_steps"), real_number(learning_rate, "learning_rate")
         mu = np.maximum(self.spectrum.eigenvalues, 0.0)
         decay = _decay(mu, n_steps, learning_rate, descent)
         # (1 - decay) / mu tends to rate * t where mu vanishes; without a cap a long training would amplify the
@@ -110,7 +156,11 @@ class KernelRegression:
             -learning_rate * mu[near] if descent is Descent.FLOW else np.log1p(-learning_rate * mu[near])
         )
         gain[near] = -np.expm1(n_steps * logarithm) / mu[near]
-        return self._predict(points, gain)
+        self._check_finite(gain, n_steps, learning_rate)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = self._predict(points, gain)
+        self._check_finite(values, n_steps, learning_rate)
+        return values
 
     def residuals(
         self, n_steps: ArrayLike, learning_rate: float, *, descent: Descent = Descent.STEPS
@@ -123,12 +173,30 @@ class KernelRegression:
             Steps, integers for ``Descent.STEPS``.
         learning_rate, descent
             As in :meth:`predict_trained`.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`predict_trained`.
         """
-        t = np.asarray(n_steps, dtype=np.float64)[..., None]
+        t = real_array(n_steps, "n_steps")[..., None]
         mu = np.maximum(self.spectrum.eigenvalues, 0.0)
         vectors = self.spectrum.eigenvectors
-        course: Array = (_decay(mu, t, learning_rate, descent) * (vectors.T @ self.residual)) @ vectors.T
+        decay = _decay(mu, t, real_number(learning_rate, "learning_rate"), descent)
+        with np.errstate(over="ignore", invalid="ignore"):
+            course: Array = (decay * (vectors.T @ self.residual)) @ vectors.T
+        self._check_finite(course, t, learning_rate)
         return course
+
+    def _check_finite(self, values: NDArray[Any], n_steps: ArrayLike, learning_rate: float) -> None:
+        bad = ~np.isfinite(values)
+        if bad.any():
+            # One step number per row of a course, one for all of a prediction.
+            step = np.broadcast_to(n_steps, bad.shape)[bad].min()
+            raise ValueError(
+                f"descent with learning_rate={learning_rate:.6g} overflows by step {step:.17g}: above "
+                f"stable_rate={self.stable_rate:.6g} it diverges; take a smaller learning_rate, or fewer steps"
+            )
 
     def _predict(self, points: ArrayLike, gain: Array) -> NDArray[Any]:
         s = checked_points(points)
@@ -190,7 +258,7 @@ def _values(model: Model, points: Array) -> tuple[Array, _Kind]:
 def _decay(mu: Array, n_steps: ArrayLike, learning_rate: float, descent: Descent) -> Array:
     if not isinstance(descent, Descent):
         raise TypeError(f"descent: expected Descent.STEPS or Descent.FLOW, got {descent!r}")
-    t = np.asarray(n_steps, dtype=np.float64)
+    t = real_array(n_steps, "n_steps")
     if not (np.isfinite(t) & (t >= 0)).all():
         raise ValueError(f"n_steps must be finite and >= 0, got {n_steps!r}")
     if not (np.isfinite(learning_rate) and learning_rate > 0):
@@ -201,7 +269,8 @@ def _decay(mu: Array, n_steps: ArrayLike, learning_rate: float, descent: Descent
         raise ValueError(
             f"n_steps must be whole numbers for Descent.STEPS, got {n_steps!r}; Descent.FLOW takes any"
         )
-    return np.asarray((1.0 - learning_rate * mu) ** t)
+    with np.errstate(over="ignore"):  # the caller looks for what is not finite
+        return np.asarray((1.0 - learning_rate * mu) ** t)
 
 
 def kernel_regression(
@@ -232,12 +301,19 @@ def kernel_regression(
     parameters : collection of str, optional
         Parameters that move; by default all that require gradients.
     memory_limit : int, default 1 GiB
-        Bytes of work beyond the kernel (C n, C n).
+        Bytes of work beyond the kernel (C n, C n) and its decomposition, which take about ``32 (C n)^2`` bytes.
 
     Raises
     ------
     ValueError
         For wrong shapes, NaN, or a negative ridge.
+    OutOfMemoryError
+        When the kernel does not fit into memory (a MemoryError): take fewer points.
+
+    Warns
+    -----
+    IllConditionedKernelWarning
+        When :attr:`KernelRegression.condition_number` exceeds 1e12, as for nearly equal points: pass a ridge.
 
     Notes
     -----
@@ -252,11 +328,12 @@ def kernel_regression(
     >>> bool(np.allclose(kernel_regression(inr, points, values).predict(points), values))
     True
     """
+    ridge = real_number(ridge, "ridge")
     if not (np.isfinite(ridge) and ridge >= 0):
         raise ValueError(f"ridge must be a number >= 0, in the units of the kernel, got {ridge}")
     x = checked_points(points)
     start, kind = _values(model, x)
-    data = kind.inside(np.asarray(values), start.shape)
+    data = kind.inside(number_array(values, "values"), start.shape)
     kernel = tangent_kernel(
         model,
         x,
@@ -267,4 +344,13 @@ def kernel_regression(
     )
     residual = (data - start).T.ravel()
     spectrum = KernelSpectrum.of_matrix(kernel)
-    return KernelRegression(model, x, residual, spectrum, float(ridge), parameters, memory_limit)
+    regression = KernelRegression(model, x, residual, spectrum, ridge, parameters, memory_limit)
+    if regression.condition_number > _ILL_CONDITIONED:
+        warnings.warn(
+            f"the kernel at the points has condition number {regression.condition_number:.1e}: errors of the data and "
+            f"rounding are amplified away from the points; "
+            f"pass a ridge, for instance {1e-8 * spectrum.eigenvalues[0]:.1e}",
+            IllConditionedKernelWarning,
+            stacklevel=2,
+        )
+    return regression

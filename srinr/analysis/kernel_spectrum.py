@@ -10,6 +10,7 @@ import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import eigsh
 
+from srinr.analysis.kernel_arguments import real_array, real_number, whole_number
 from srinr.analysis.tangent_kernel import TangentKernelOperator
 from srinr.domain import Grid, grid_frequencies
 
@@ -60,10 +61,10 @@ class KernelSpectrum:
         Raises
         ------
         ValueError
-            For a matrix that is not square, not finite, not symmetric, zero, or has an eigenvalue below
+            For a matrix that is not real, not square, not finite, not symmetric, zero, or has an eigenvalue below
             ``-1.5e-8 mu_0``: it was not computed in float64, or is no kernel.
         """
-        k = np.asarray(kernel, dtype=np.float64)
+        k = real_array(kernel, "kernel")
         if k.ndim != 2 or k.shape[0] != k.shape[1] or k.shape[0] < 1:
             raise ValueError(f"kernel must be a square matrix, got shape {k.shape}")
         if not np.isfinite(k).all():
@@ -89,6 +90,7 @@ class KernelSpectrum:
         n = operator.shape[0]
         if operator.shape[0] != operator.shape[1]:
             raise ValueError(f"operator must be square: leave other out, got shape {operator.shape}")
+        n_pairs = whole_number(n_pairs, "n_pairs")  # a float crashes ARPACK
         if not 1 <= n_pairs < n:
             raise ValueError(f"n_pairs must lie in 1..{n - 1}, got {n_pairs}; for all use of_matrix")
         start = np.random.default_rng(seed).standard_normal(n)
@@ -101,7 +103,7 @@ class KernelSpectrum:
 
         For P < n there are P of them; the kernel's others are zero.
         """
-        j = np.asarray(jacobian, dtype=np.float64)
+        j = real_array(jacobian, "jacobian")
         if j.ndim != 2 or min(j.shape) < 1 or not np.isfinite(j).all():
             raise ValueError(f"jacobian must be a finite matrix (n, P), got shape {j.shape} or NaN in it")
         vectors, singular, _ = scipy.linalg.svd(j, full_matrices=False)
@@ -154,7 +156,7 @@ class KernelSpectrum:
         ``phi_i(s) = sqrt(n) / mu_i  sum_j Theta(s, r_j) V_ji``, from the kernel (n', n) between the other points
         (rows) and these.
         """
-        k = np.asarray(kernel, dtype=np.float64)
+        k = real_array(kernel, "kernel")
         if k.ndim != 2 or k.shape[1] != self.n_points or not np.isfinite(k).all():
             raise ValueError(
                 f"kernel must be finite, of shape (n', {self.n_points}), got {k.shape} or NaN in it"
@@ -170,7 +172,7 @@ class KernelSpectrum:
         Parameters
         ----------
         signals : array, shape (n,) or (b, n)
-            Real values at the points, one signal per row.
+            Real values at the points, one signal per row; their scale does not matter.
         thresholds : array, shape (m,) or a number
             In [0, 1].
         remove_mean : bool, default True
@@ -191,14 +193,15 @@ class KernelSpectrum:
         Source: structured dictionaries, eq. 11, with ``||g||^2`` as denominator: the printed ``<g, g>^2`` is not
         free of scale. Thresholds below ``noise_floor / mu_0`` sort by rounding errors.
         """
-        t = np.asarray(thresholds, dtype=np.float64)
+        t = real_array(thresholds, "thresholds")
         if not ((t >= 0) & (t <= 1)).all():
             raise ValueError(f"thresholds must lie in [0, 1] (relative to the largest eigenvalue), got {t}")
         g = self._signals(signals)
+        size = np.abs(g).max(axis=1, keepdims=True)
+        g = g / np.where(size > 0, size, 1.0)  # squares of huge and of tiny values leave the range of float64
         if remove_mean:
-            size = np.abs(g).max(axis=1)
             g = g - g.mean(axis=1, keepdims=True)
-            g[np.abs(g).max(axis=1) <= 4 * np.finfo(float).eps * size] = 0.0  # constant but for rounding
+            g[np.abs(g).max(axis=1) <= 4 * np.finfo(float).eps] = 0.0  # constant but for rounding
         energy = np.square(g).sum(axis=1)
         if not (energy > 0).all():
             raise ValueError(
@@ -222,6 +225,7 @@ class KernelSpectrum:
         g = self._signals(signal)
         if len(g) != 1:
             raise ValueError(f"signal must have shape ({self.n_points},), got {len(g)} signals")
+        ridge = real_number(ridge, "ridge")
         if not (np.isfinite(ridge) and ridge >= 0):
             raise ValueError(f"ridge must be a number >= 0, in the units of the kernel, got {ridge}")
         if len(self.eigenvalues) < self.n_points:
@@ -249,6 +253,8 @@ class KernelSpectrum:
         array, shape (k,)
             In cycles per field of view, ``|k|`` the Euclidean length; a constant eigenvector has 0.
         """
+        if not isinstance(grid, Grid):
+            raise TypeError(f"grid: expected a Grid, the points of the kernel, got {grid!r}")
         if grid.endpoint:
             raise ValueError("grid: power spectra need a periodic grid without the end point")
         if grid.n_points != self.n_points:
@@ -270,7 +276,7 @@ class KernelSpectrum:
             When the cut falls into a cluster: the gap after it is below the noise floor, and the space is not
             determined.
         """
-        k = len(self.eigenvalues)
+        k, n_pairs = len(self.eigenvalues), whole_number(n_pairs, "n_pairs")
         if not 1 <= n_pairs <= k:
             raise ValueError(f"n_pairs must lie in 1..{k}, got {n_pairs}")
         if n_pairs < k and self.eigenvalues[n_pairs - 1] - self.eigenvalues[n_pairs] <= self.noise_floor:
@@ -280,10 +286,7 @@ class KernelSpectrum:
         return self.eigenvectors[:, :n_pairs]
 
     def _signals(self, signals: ArrayLike) -> Array:
-        g = np.asarray(signals)
-        if np.iscomplexobj(g):
-            raise ValueError("signals must be real: pass real and imaginary parts")
-        g = np.atleast_2d(g.astype(np.float64))
+        g = np.atleast_2d(real_array(signals, "signals"))
         if g.ndim != 2 or g.shape[1] != self.n_points or len(g) < 1:
             raise ValueError(
                 f"signals must have shape ({self.n_points},) or (b, {self.n_points}), got {g.shape}"

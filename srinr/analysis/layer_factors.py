@@ -18,14 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from srinr.analysis.tangent_model import (
-    Outputs,
-    TangentModel,
-    checked_limit,
-    checked_points,
-    has_parameters,
-    tangent_model,
-)
+from srinr.analysis.kernel_arguments import checked_limit, checked_points
+from srinr.analysis.tangent_model import Outputs, TangentModel, has_parameters, tangent_model
 from srinr.inr import INR
 from srinr.networks.mlp import MLP
 from srinr.networks.shallow import ShallowReLU

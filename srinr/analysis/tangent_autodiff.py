@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srinr.analysis.tangent_model import TangentModel
+from srinr.analysis.tangent_model import TangentModel, model_errors
 
 #: Derivatives with respect to each selected parameter, (m, b, size) per parameter.
 _Rows = list[torch.Tensor]
@@ -64,9 +65,10 @@ class AutodiffJacobian:
         def at_one(parameters: dict[str, torch.Tensor], point: torch.Tensor) -> torch.Tensor:
             return model.heads.weights @ model.outputs(parameters, point[None])[0]
 
-        rows = torch.func.vmap(torch.func.jacrev(at_one), in_dims=(None, 0))(
-            model.selected, model.inputs(self._points[part])
-        )
+        with model_errors(self._points.shape[1]):
+            rows = torch.func.vmap(torch.func.jacrev(at_one), in_dims=(None, 0))(
+                model.selected, model.inputs(self._points[part])
+            )
         pieces = [rows[name].detach().flatten(2).transpose(0, 1) for name in model.selected]
         if not all(bool(torch.isfinite(piece).all()) for piece in pieces):
             raise ValueError("gradients of the model are not finite: check its parameters and the points")
@@ -97,7 +99,7 @@ class AutodiffJacobian:
         total: list[torch.Tensor] = []
         for part in self._strips():
             inputs = self._model.inputs(self._points[part])
-            transposed = torch.func.vjp(lambda p, x=inputs: self._heads_at(p, x), self._model.selected)[1]
+            transposed = self._transposed(inputs)
             v = values[:, part]
             cotangents = [v]
             if heads.averaged:
@@ -118,7 +120,7 @@ class AutodiffJacobian:
         parts = []
         for part in self._strips():
             inputs = self._model.inputs(self._points[part])
-            transposed = torch.func.vjp(lambda p, x=inputs: self._heads_at(p, x), self._model.selected)[1]
+            transposed = self._transposed(inputs)
             zeros = torch.zeros(
                 (len(self._model.heads.weights), len(inputs)), dtype=torch.float64, device=inputs.device
             )
@@ -138,6 +140,14 @@ class AutodiffJacobian:
             squares = torch.stack([piece.square().sum(dim=2) for piece in self.block(part)]).sum(dim=0)
             parts.append(squares.sum(dim=0, keepdim=True) if self._model.heads.averaged else squares)
         return torch.cat(parts, dim=1)
+
+    def _transposed(self, inputs: torch.Tensor) -> Callable[..., Any]:
+        """``v -> J^T v`` at these inputs."""
+        with model_errors(self._points.shape[1]):
+            back: Callable[..., Any] = torch.func.vjp(
+                lambda parameters: self._heads_at(parameters, inputs), self._model.selected
+            )[1]
+        return back
 
     def _heads_at(self, parameters: dict[str, torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
         return self._model.heads.weights @ self._model.outputs(parameters, inputs).T

@@ -11,17 +11,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import LinearOperator
 
+from srinr.analysis.kernel_arguments import checked_limit, checked_points
 from srinr.analysis.layer_factors import FactoredJacobian
 from srinr.analysis.tangent_autodiff import AutodiffJacobian
-from srinr.analysis.tangent_model import (
-    Model,
-    Outputs,
-    TangentModel,
-    checked_limit,
-    checked_points,
-    tangent_model,
-)
+from srinr.analysis.tangent_model import Model, Outputs, TangentModel, tangent_model
 from srinr.progress import progress_bar
+from srinr.status import OutOfMemoryError
 
 _Jacobian = FactoredJacobian | AutodiffJacobian
 
@@ -31,6 +26,15 @@ class TangentMethod(enum.Enum):
 
     ``LAYERS``: two thin factors per layer (INRs with an MLP, Siren or ShallowReLU), about P / (2 sum of widths)
     times fewer operations. ``AUTODIFF``: rows of the Jacobian from ``torch.func``, for any module.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from srinr import INR, Coordinates, Siren
+    >>> inr = INR(Coordinates(1), Siren(1, width=8, depth=3, seed=0))
+    >>> first, second = (tangent_kernel(inr, [[0.1], [0.7]], method=method) for method in TangentMethod)
+    >>> bool(np.allclose(first, second, rtol=1e-12))
+    True
     """
 
     LAYERS = "layers"
@@ -85,7 +89,8 @@ def tangent_kernel(
     method : TangentMethod, optional
         By default layer factors where the network is known, automatic differentiation otherwise.
     memory_limit : int, default 1 GiB
-        Bytes of work beyond the result. The result does not depend on it beyond rounding.
+        Bytes of work beyond the result, which takes ``8 n n'`` bytes (times C^2 for ``FULL``) and is not limited
+        by it. The values do not depend on it beyond rounding.
     progress : bool, optional
         Progress bar on the standard error; by default on a terminal only.
 
@@ -97,10 +102,12 @@ def tangent_kernel(
     Raises
     ------
     ValueError
-        For wrong shapes, NaN, unknown or frozen names, a choice of outputs left open, or a memory limit below
-        what one point takes.
+        For wrong shapes, numbers that are not real, NaN, unknown or frozen names, a choice of outputs left open, a
+        memory limit below what one point takes, or a module that fails, mixes its points, or detaches its output.
     TypeError
-        For a model that is neither an INR nor a module.
+        For a model that is neither an INR nor a module, or another argument of a wrong type.
+    OutOfMemoryError
+        When the result does not fit into memory (a MemoryError).
 
     Notes
     -----
@@ -126,12 +133,23 @@ def tangent_kernel(
     columns = rows
     if other is not None:
         columns = _jacobian(prepared, _other_points(other, x), 3 * limit // 8, method)
-    kernel = np.empty((rows.count, rows.n_points, columns.count, columns.n_points))
+    kernel = _empty_kernel((rows.count, rows.n_points, columns.count, columns.n_points))
     with progress_bar(len(rows.blocks), "tangent kernel", progress) as report:
         for done, part in enumerate(rows.blocks):
             _fill_rows(kernel, rows, columns, part, limit // 4)
             report(done + 1, "")
     return kernel.reshape(rows.count * rows.n_points, columns.count * columns.n_points)
+
+
+def _empty_kernel(shape: tuple[int, int, int, int]) -> NDArray[np.float64]:
+    try:
+        return np.empty(shape)
+    except (MemoryError, ValueError) as error:  # ValueError: beyond what an address can count
+        m, n, m_other, n_other = shape
+        raise OutOfMemoryError(
+            f"the kernel of {m * n} x {m_other * n_other} numbers takes {8 * m * n * m_other * n_other / 2**30:.3g} GiB, "
+            "more than there is: take fewer points, or TangentKernelOperator, which does not form it"
+        ) from error
 
 
 def _fill_rows(
@@ -267,7 +285,9 @@ def tangent_jacobian(
     heads, n = prepared.heads, len(x)
     size = 8 * n * prepared.n_parameters * len(heads.weights)
     if size > limit:
-        raise ValueError(f"the Jacobian takes {size} bytes, above memory_limit={limit}; use tangent_kernel")
+        raise ValueError(
+            f"the Jacobian takes {size} bytes ({size / 2**30:.3g} GiB), above memory_limit={limit}; use tangent_kernel"
+        )
     jacobian = AutodiffJacobian(prepared, x, limit)
     out = np.empty((len(heads.weights), n, prepared.n_parameters))
     for part in jacobian.blocks:

@@ -7,16 +7,27 @@ parameters count, how several outputs become one kernel, and that nothing is NaN
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from srinr.analysis.kernel_arguments import whole_number
 from srinr.inr import INR
+
+#: Largest relative difference, in float64, of a point's value alone and beside another point.
+_ALONE = 1e-9
+
+_ADVICE = (
+    "A model maps float64 points (n, d), for any n >= 1, to values (n,) or (n, C), each row from its own point. "
+    "Register constant tensors as buffers (register_buffer), do not cast (.float()), squeeze() or detach, stay in "
+    "torch (no NumPy), write torch.where instead of branches on values, and call model.eval() for BatchNorm and Dropout"
+)
 
 #: An INR of srinr, or any torch module that maps points (n, d) to values (n,) or (n, C), row by row.
 Model = INR | torch.nn.Module
@@ -28,6 +39,14 @@ class OutputReduction(enum.Enum):
     ``FULL`` keeps the (nC, nC) matrix, output by output: row ``c * n + i`` is output c at point i.
     ``TRACE`` is the mean of its C diagonal (n, n) blocks.
     ``SUM`` is the kernel of the scalar ``(1 / sqrt(C)) sum_c f_c``, the mean of all C^2 blocks times C.
+
+    Examples
+    --------
+    >>> from srinr import INR, Coordinates, Siren
+    >>> from srinr.analysis.tangent_kernel import tangent_kernel
+    >>> inr = INR(Coordinates(1), Siren(1, 8, 3, out_features=2, seed=0), complex_output=True)
+    >>> [tangent_kernel(inr, [[0.1], [0.5], [0.8]], outputs=choice).shape for choice in OutputReduction]
+    [(6, 6), (3, 3), (3, 3)]
     """
 
     FULL = "full"
@@ -43,9 +62,20 @@ class OneOutput:
     ----------
     index : int
         Which of the outputs, from 0. A complex INR has two: the real and the imaginary part.
+
+    Examples
+    --------
+    >>> from srinr import INR, Coordinates, Siren
+    >>> from srinr.analysis.tangent_kernel import tangent_kernel
+    >>> inr = INR(Coordinates(1), Siren(1, 8, 3, out_features=2, seed=0), complex_output=True)
+    >>> tangent_kernel(inr, [[0.1], [0.5], [0.8]], outputs=OneOutput(1)).shape
+    (3, 3)
     """
 
     index: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", whole_number(self.index, "OneOutput.index"))
 
 
 Outputs = OutputReduction | OneOutput
@@ -173,10 +203,12 @@ def _selection(
     if wanted is None:
         chosen = trainable
     else:
-        if isinstance(wanted, str):
-            raise TypeError(f"parameters: expected a collection of names, got the string {wanted!r}")
+        if isinstance(wanted, str) or not isinstance(wanted, Collection):
+            raise TypeError(f"parameters: expected a collection of names, got {wanted!r}")
         chosen = set()
         for entry in wanted:
+            if not isinstance(entry, str):
+                raise TypeError(f"parameters: expected names (parameter_names), got a {type(entry).__name__}")
             group = {n for n in named if f"{_shown(model, n)}.".startswith(f"{entry}.")}
             if not group & trainable:
                 problem = "are frozen (requires_grad=False)" if group else "do not exist"
@@ -189,7 +221,8 @@ def _selection(
 
 
 def _doubled(tensor: torch.Tensor) -> torch.Tensor:
-    t = tensor.detach()
+    """A copy: a module that writes into its buffers must not change the model."""
+    t = tensor.detach().clone()
     return t.to(torch.float64) if t.is_floating_point() else t
 
 
@@ -200,7 +233,13 @@ def tangent_model(
     parameters: Collection[str] | None,
     outputs: Outputs | None,
 ) -> TangentModel:
-    """Check a model against one of its points, and copy its parameters to float64."""
+    """Check a model against two points, and copy its parameters to float64.
+
+    Raises
+    ------
+    ValueError
+        When the model cannot be evaluated, mixes its points, leaves torch, or gives values of another shape.
+    """
     module, named = _named_tensors(model)
     if isinstance(model, INR) and points.shape[1] != model.dim:
         raise ValueError(f"points must have shape (n, {model.dim}) for this INR, got {points.shape}")
@@ -222,38 +261,84 @@ def tangent_model(
         device,
         model.encoding.features if features and isinstance(model, INR) else lambda x: x,
     )
-    n_outputs = _count_outputs(prepared, points[:2])
+    with model_errors(points.shape[1]):
+        n_outputs = _count_outputs(prepared, _two_points(points))
     return TangentModel(**{**vars(prepared), "heads": heads_of(outputs, n_outputs, device)})
 
 
+class _UnfitModelError(ValueError):
+    """What is wrong with a model, in words that need no further advice."""
+
+
+@contextlib.contextmanager
+def model_errors(dim: int) -> Iterator[None]:
+    """Turn whatever a model raises when it is evaluated or differentiated into advice; memory errors pass."""
+    try:
+        yield
+    except (_UnfitModelError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if "can't allocate memory" in str(error):
+            raise
+        said = " ".join(str(error).split())[:300]
+        raise ValueError(
+            f"model: it fails at points of shape (n, {dim}) with {type(error).__name__}: {said}. {_ADVICE}"
+        ) from error
+
+
+def _two_points(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The first point and the one farthest from it, or beside it when all agree."""
+    first = points[0]
+    second = points[np.abs(points - first).max(axis=1).argmax()]
+    if np.array_equal(first, second):
+        second = first + np.where(first < 0.5, 1e-3, -1e-3) * np.maximum(np.abs(first), 1.0)
+    return np.stack([first, second])
+
+
 def _count_outputs(model: TangentModel, points: NDArray[np.float64]) -> int:
-    with torch.no_grad():
-        values = torch.func.functional_call(
-            model.module, (model.selected, model.constants), (model.inputs(points),)
+    """Number C of outputs, after checks that rows are independent and that the parameters are reached."""
+    trainable = {n for n, p in model.module.named_parameters() if p.requires_grad}
+    copies = {n: t.detach() for n, t in (model.constants | model.selected).items()}
+    tensors = {n: t.requires_grad_() if n in trainable else t for n, t in copies.items()}
+    with torch.enable_grad():
+        both, *alone = (
+            _checked_values(torch.func.functional_call(model.module, tensors, (model.inputs(x),)), len(x))
+            for x in (points, points[:1], points[1:])
         )
-    n = len(points)
-    if not isinstance(values, torch.Tensor) or values.ndim not in (1, 2) or len(values) != n:
-        got = tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
-        raise ValueError(f"the model must map points ({n}, d) to values ({n},) or ({n}, C), got {got}")
+    if not both.requires_grad:
+        raise _UnfitModelError(
+            "the output of the model is detached from its parameters, its kernel would be zero: leave out detach(), "
+            "NumPy and torch.no_grad() in forward"
+        )
+    # The gradient as well: a last layer that is zero hides a mixing from the values.
+    weights = torch.linspace(1.0, 2.0, both.shape[1], dtype=torch.float64, device=both.device)
+    chosen = [tensors[name] for name in model.selected]
+    together, apart = (
+        torch.autograd.grad(v[0] @ weights, chosen, allow_unused=True, materialize_grads=True)
+        for v in (both, alone[0])
+    )
+    flat = [torch.cat([g.flatten() for g in gradients]) for gradients in (together, apart)]
+    for a, b in ((both.detach(), torch.cat(alone).detach()), flat):
+        # Comparisons with NaN are false: that is reported with the gradients.
+        if float((a - b).abs().max()) > _ALONE * float(a.abs().max()):
+            raise _UnfitModelError(
+                "the model must treat points independently: at one point alone it differs from that point beside "
+                "another one; call model.eval() for BatchNorm and Dropout, and take no means over rows"
+            )
+    return both.shape[1]
+
+
+def _checked_values(values: object, n: int) -> torch.Tensor:
+    """Values as (n, C)."""
+    shape = tuple(values.shape) if isinstance(values, torch.Tensor) else ()
+    if not isinstance(values, torch.Tensor) or len(shape) not in (1, 2) or shape[0] != n or 0 in shape:
+        got = shape if isinstance(values, torch.Tensor) else type(values).__name__
+        expected = f"the model must map points ({n}, d) to values ({n},) or ({n}, C)"
+        raise _UnfitModelError(f"{expected}, got {got}; write squeeze(-1), not squeeze()")
     if values.is_complex():
-        raise ValueError("the model gives complex values: return torch.view_as_real(values), two outputs")
-    if not values.dtype.is_floating_point:
-        raise ValueError(f"the model must give real numbers, got {values.dtype}")
-    return 1 if values.ndim == 1 else values.shape[1]
-
-
-def checked_points(points: ArrayLike, name: str = "points") -> NDArray[np.float64]:
-    """Points as a contiguous float64 array (n, d), n >= 1, finite."""
-    x = np.array(points, dtype=np.float64, order="C")
-    if x.ndim != 2 or x.shape[0] < 1 or x.shape[1] < 1:
-        raise ValueError(f"{name} must have shape (n, d) with n >= 1, in fields of view, got {x.shape}")
-    if not np.isfinite(x).all():
-        raise ValueError(f"{name} contains NaN or infinite entries")
-    return x
-
-
-def checked_limit(memory_limit: int) -> int:
-    """A memory limit in bytes, positive."""
-    if not memory_limit >= 1:
-        raise ValueError(f"memory_limit must be a positive number of bytes, got {memory_limit!r}")
-    return int(memory_limit)
+        raise _UnfitModelError("the model gives complex values: return torch.view_as_real, two outputs")
+    if values.dtype != torch.float64:
+        raise _UnfitModelError(
+            f"the model must give real float64 values, got {values.dtype}: leave out .float() and the like"
+        )
+    return values[:, None] if values.ndim == 1 else values

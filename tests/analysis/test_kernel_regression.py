@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srinr import INR, Coordinates, Siren
-from srinr.analysis.kernel_regression import Descent, kernel_regression
+from srinr.analysis.kernel_regression import Descent, IllConditionedKernelWarning, kernel_regression
 from srinr.analysis.tangent_kernel import tangent_jacobian, tangent_kernel
 from srinr.analysis.tangent_model import OutputReduction
 
@@ -179,3 +179,50 @@ def test_wrong_input_is_refused():
         regression.residuals(1, 0.1, descent="flow")
     with pytest.raises(ValueError, match="points"):
         regression.predict(OTHER[:, :1])
+
+
+@pytest.mark.parametrize("share", [1.5, 50.0])
+def test_descent_that_overflows_is_refused_with_its_rate_and_step(share):
+    regression = kernel_regression(siren(), POINTS, VALUES)
+    rate = share * regression.stable_rate
+    assert np.isfinite(regression.residuals([0, 1, 20], rate)).all()
+    assert np.isfinite(regression.predict_trained(OTHER, 20, rate)).all()
+    message = (
+        rf"learning_rate={rate:.6g} overflows by step 100000: .*stable_rate={regression.stable_rate:.6g}"
+    )
+    with pytest.raises(ValueError, match=message):
+        regression.residuals([1, 10**6, 10**5], rate)
+    with pytest.raises(ValueError, match=message):
+        regression.predict_trained(OTHER, 10**5, rate)
+
+
+def test_nearly_equal_points_are_warned_of_and_a_ridge_helps():
+    model = siren()
+    points = np.array([[0.3, 0.4], [0.3 + 1e-8, 0.4]])
+    with pytest.warns(IllConditionedKernelWarning, match="pass a ridge") as caught:
+        regression = kernel_regression(model, points, [1.0, -1.0])
+    assert len(caught) == 1
+    assert regression.condition_number > 1e12
+    lifted = kernel_regression(model, points, [1.0, -1.0], ridge=1.0)
+    mu = lifted.spectrum.eigenvalues
+    assert lifted.condition_number == pytest.approx((mu[0] + 1.0) / (max(mu[1], 0.0) + 1.0))
+    assert np.abs(lifted.predict(OTHER)).max() < 10
+
+
+def test_arguments_of_wrong_types_are_named():
+    model = siren()
+    for values in (["a"] * 12, [None] * 12, [[1.0], [1.0, 2.0]]):
+        with pytest.raises(ValueError, match="values must be numbers"):
+            kernel_regression(model, POINTS, values)
+    for ridge in ("a", None, True):
+        with pytest.raises(TypeError, match="ridge"):
+            kernel_regression(model, POINTS, VALUES, ridge=ridge)
+    regression = kernel_regression(model, POINTS, VALUES)
+    with pytest.raises(TypeError, match="learning_rate"):
+        regression.residuals(1, "a")
+    with pytest.raises(TypeError, match="learning_rate"):
+        regression.predict_trained(OTHER, 1, "a")
+    with pytest.raises(TypeError, match=r"n_steps.*\[1, 2\]"):
+        regression.predict_trained(OTHER, [1, 2], 0.1)
+    with pytest.raises(ValueError, match="n_steps"):
+        regression.residuals(["a"], 0.1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -250,3 +251,52 @@ def test_wrong_input_is_refused(rng):
     with pytest.raises(ValueError, match="1 eigenvalues lie below the noise floor"):
         singular.kernel_norm([1.0, 0.0, 0.0])
     assert singular.kernel_norm([1.0, 0.0, 0.0], ridge=1.0) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("factor", [1e200, 1e-200, 1e300])
+@pytest.mark.parametrize("remove_mean", [True, False])
+def test_shares_of_energy_do_not_depend_on_the_scale(factor, remove_mean, rng):
+    spectrum, _ = random_spectrum(np.geomspace(5, 1e-3, 9), rng)
+    g = rng.standard_normal((2, 9))
+    expected = spectrum.energy_concentration(g, [0.5, 0.01], remove_mean=remove_mean)
+    scaled = spectrum.energy_concentration(g * [[factor], [1.0]], [0.5, 0.01], remove_mean=remove_mean)
+    np.testing.assert_allclose(scaled, expected, rtol=1e-12)
+    kernel = np.diag(np.arange(1.0, 10.0))
+    assert target_alignment(kernel, factor * g[0]) == pytest.approx(target_alignment(kernel, g[0]))
+
+
+def test_numbers_that_are_not_real_are_refused_by_name(rng):
+    spectrum, _ = random_spectrum(np.geomspace(5, 1e-3, 9), rng)
+    model, points, g = siren(), np.linspace(0, 1, 9, endpoint=False)[:, None], np.arange(9.0)
+    for call, name in [
+        (lambda: KernelSpectrum.of_matrix(1j * np.eye(3)), "kernel"),
+        (lambda: KernelSpectrum.of_jacobian(1j * np.eye(3)), "jacobian"),
+        (lambda: spectrum.extended(1j * np.ones((2, 9))), "kernel"),
+        (lambda: spectrum.energy_concentration(1j * g, 0.1), "signals"),
+        (lambda: spectrum.energy_concentration(g, 0.1j), "thresholds"),
+        (lambda: spectrum.energy_concentration(["1"] * 9, 0.1), "signals"),
+        (lambda: kernel_history([model], points, 1j * g), "signal"),
+        (lambda: kernel_alignment(np.eye(2), 1j * np.eye(2)), "second"),
+        (lambda: target_alignment(np.eye(2), [1j, 1.0]), "signal"),
+        (lambda: subspace_overlap(1j * np.eye(2), np.eye(2)), "first"),
+    ]:
+        with pytest.raises(ValueError, match=f"^{name} must be"):
+            call()
+
+
+def test_arguments_of_wrong_types_are_named(rng):
+    spectrum, _ = random_spectrum(np.geomspace(5, 1e-3, 9), rng)
+    points = Grid(12, dim=1).points
+    operator = TangentKernelOperator(INR(Coordinates(1), Siren(1, 8, 3, seed=0)), points)
+    for n_pairs in (True, 1.5, "a"):
+        with pytest.raises(TypeError, match="n_pairs"):
+            spectrum.leading(n_pairs)
+        with pytest.raises(TypeError, match="n_pairs"):
+            KernelSpectrum.of_operator(operator, n_pairs)
+    with pytest.raises(TypeError, match="grid: expected a Grid"):
+        spectrum.centroids(36)
+    with pytest.raises(TypeError, match="ridge"):
+        spectrum.kernel_norm(np.ones(9), ridge="a")
+    for models in (siren(), torch.nn.Sequential(torch.nn.Linear(2, 1)), 5):
+        with pytest.raises(TypeError, match=r"models: expected a sequence.*\[model\]"):
+            kernel_history(models, points, points[:, 0])

@@ -350,3 +350,113 @@ def test_broken_models_are_refused():
         huge.network.outer *= 1e5
     with pytest.raises(ValueError, match="infinite"):
         tangent_kernel(huge, POINTS)
+
+
+# modules that cannot be taken -----------------------------------------------------------------------------
+
+
+def module(forward, scale=1.0):
+    """A module with two layers ``l`` and ``o``, float64, and this forward."""
+
+    class Module(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.l, self.o = torch.nn.Linear(2, 5), torch.nn.Linear(5, 1)
+            self.norm = torch.nn.BatchNorm1d(5)
+            self.dropout = torch.nn.Dropout(0.5)
+            self.matrix = torch.ones(5, 5)  # not a buffer: stays float32
+            with torch.no_grad():
+                self.o.weight *= scale
+
+        def forward(self, x):
+            return forward(self, x)
+
+    return Module()
+
+
+def centered(m, x):
+    h = torch.tanh(m.l(x))
+    return m.o(h - h.mean(0))
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.0])
+@pytest.mark.parametrize("points", [POINTS, POINTS[:1], POINTS[[0, 0, 0]], POINTS[[0, 0, 1]]])
+def test_modules_that_mix_rows_are_refused(points, scale):
+    with pytest.raises(ValueError, match=r"must treat points independently.*model\.eval\(\)"):
+        tangent_kernel(module(centered, scale), points)
+
+
+@pytest.mark.parametrize("forward", [lambda m, x: m.o(m.norm(m.l(x))), lambda m, x: m.o(m.dropout(m.l(x)))])
+def test_train_mode_is_refused_and_changes_nothing(forward):
+    model = module(forward).double()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(ValueError, match=r"model.*model\.eval\(\)"):
+        tangent_kernel(model, POINTS)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert tangent_kernel(model.eval(), POINTS).shape == (20, 20)
+
+
+@pytest.mark.parametrize(
+    ("forward", "message"),
+    [
+        (lambda m, x: m.o(m.l(x)).squeeze(), r"squeeze\(-1\), not squeeze"),
+        (lambda m, x: m.o(m.l(x) @ m.matrix), r"model: .*same dtype.*register_buffer"),
+        (lambda m, x: m.o(m.l(x.float())), r"model: .*dtype.*do not cast"),
+        (lambda m, x: m.o(m.l(x)).float(), r"float64 values, got torch.float32"),
+        (lambda m, x: m.o(m.l(x) if x[0, 0] > 0 else -m.l(x)), r"model: .*torch.where"),
+        (lambda m, x: m.o(m.l(torch.from_numpy(np.sin(x.numpy())))), r"model: .*no NumPy"),
+        (lambda m, x: torch.from_numpy(np.sin(m.o(m.l(x)).numpy())), r"model: .*no NumPy"),
+        (lambda m, x: m.o(torch.cat([m.l(x), x], dim=1)), r"model: it fails at points of shape \(n, 2\)"),
+        (lambda m, x: m.o(m.l(x)).detach(), r"detached from its parameters"),
+        (lambda m, x: m.missing(x), r"model: .*AttributeError"),
+    ],
+)  # fmt: skip
+def test_failures_inside_torch_name_the_model_and_give_advice(forward, message):
+    with pytest.raises(ValueError, match=message):
+        tangent_kernel(module(forward), POINTS)
+
+
+def test_points_of_another_dimension_are_a_matter_of_the_model():
+    with pytest.raises(ValueError, match=r"model: it fails at points of shape \(n, 3\)"):
+        tangent_kernel(Plain(), np.zeros((4, 3)))
+
+
+# arguments ------------------------------------------------------------------------------------------------
+
+
+def test_points_must_be_real_numbers():
+    model = siren()
+    for points in (POINTS + 1j, torch.from_numpy(POINTS) + 1j):
+        with pytest.raises(ValueError, match="points must be real"):
+            tangent_kernel(model, points)
+    for points in ([["0.1", "0.2"]], [[0.1, 0.2], [0.3]], [[None, 1.0]], None):
+        with pytest.raises(ValueError, match="points must be numbers"):
+            tangent_kernel(model, points)
+    with pytest.raises(ValueError, match="other must be real"):
+        tangent_kernel(model, POINTS, OTHER + 0j)
+    tracked = torch.from_numpy(POINTS).requires_grad_()
+    np.testing.assert_array_equal(tangent_kernel(model, tracked), tangent_kernel(model, POINTS))
+
+
+def test_arguments_of_wrong_types_are_named():
+    model = siren()
+    for limit in ("1", None, True, [1]):
+        with pytest.raises(TypeError, match="memory_limit"):
+            tangent_kernel(model, POINTS, memory_limit=limit)
+    for limit in (np.inf, np.nan, -1):
+        with pytest.raises(ValueError, match="memory_limit"):
+            tangent_kernel(model, POINTS, memory_limit=limit)
+    for names in (5, [5], iter(["weights"])):
+        with pytest.raises(TypeError, match="parameters"):
+            tangent_kernel(model, POINTS, parameters=names)
+    for index in ("a", 0.5, True, None):
+        with pytest.raises(TypeError, match=r"OneOutput\.index"):
+            OneOutput(index)
+
+
+def test_kernels_beyond_the_memory_are_refused_in_words():
+    model = INR(Coordinates(1), Siren(1, 4, 2, seed=0))
+    # More than a process can address: fails without being tried.
+    with pytest.raises(MemoryError, match=r"7.45e\+05 GiB.*TangentKernelOperator"):
+        tangent_kernel(model, np.zeros((10**7, 1)))

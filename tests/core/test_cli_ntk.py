@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 import typer
 from PIL import Image
 from typer.testing import CliRunner
@@ -146,11 +147,17 @@ def test_an_old_run_is_replaced_only_when_asked(model, photos, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--grid", 200], "pass --rank, a smaller --grid"),
+        (
+            ["--grid", 200],
+            "takes about 47.7 GiB, above --memory-limit 2048 (2.0 GiB); pass --rank, a smaller --grid",
+        ),
+        (["--grid", 100_000], "GiB"),
+        (["--grid", 100_000, "--rank", 5], "a smaller --rank, a smaller --grid, or a larger --memory-limit"),
+        (["--grid", 2000, "--rank", 10, "--memory-limit", 1], "above --memory-limit 1 (1 MiB)"),
         (["--grid", 40, "--memory-limit", 10], "above --memory-limit 10"),
-        (["--grid", 2], "more than the 4 grid points"),
+        (["--grid", 2, "--functions", 5], "more than the 4 grid points"),
         (["--grid", 4, "--functions", 3, "--rank", 16], "--rank must lie between"),
-        (["--grid", 12, "--rank", 5], "--rank must lie between"),
+        (["--grid", 12, "--rank", 5, "--functions", 6], "--functions=6 are more than --rank=5"),
     ],
 )
 def test_sizes_that_cannot_work_are_refused_at_once(model, tmp_path, arguments, words):
@@ -181,11 +188,39 @@ def test_files_that_do_not_fit_are_named(model, photos, tmp_path):
     cases = (
         (notes, "cannot be read as an image"),
         (gray, "even.png is constant"),
-        (tmp_path / "nowhere", "not a folder"),
+        (tmp_path / "nowhere.png", "no such file or folder"),
         (damaged, str(damaged)),
     )
     for path, words in cases:
         refused(call(model, *SMALL, "--images", path, "-o", tmp_path / "out"), 3, words)
     too_small = call(model, *SMALL, "--images", photos, "--crop", 50, "-o", tmp_path / "out")
     refused(too_small, 2, "too small for crop=50")
+    assert "a smaller --crop" in too_small.stderr
+    assert "crop=None" not in too_small.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_functions_that_were_not_asked_for_follow_the_rank(model, tmp_path):
+    result = call(model, "--grid", 12, "--rank", 5, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output + result.stderr
+    assert len(load_report(tmp_path / "out")["figures"]["eigenvalues"]) == 5
+
+
+def test_models_without_use_are_named(tmp_path):
+    refused(call(tmp_path, *SMALL, "-o", tmp_path / "out"), 3, "a folder; give the file of one model")
+    inr = published_siren(width=8, n_hidden=2, seed=0)
+    with torch.no_grad():
+        inr.network.weights[1][0, 0] = float("nan")
+    inr.save(tmp_path / "diverged.safetensors")
+    result = call(tmp_path / "diverged.safetensors", *SMALL, "-o", tmp_path / "out")
+    refused(result, 3, "diverged.safetensors: weights.1 holds NaN")
+
+
+def test_a_wide_network_needs_a_larger_limit_in_terms_of_the_options(tmp_path):
+    encoding = FourierFeatures.lattice(1, dim=2)
+    INR(encoding, ShallowReLU(encoding.n_features, 20_000)).save(tmp_path / "wide.safetensors")
+    wide = ["--grid", 4, "--functions", 2, "--memory-limit", 1, "-o", tmp_path / "out"]
+    for more in ([], ["--rank", 3]):
+        result = call(tmp_path / "wide.safetensors", *wide, *more)
+        refused(result, 2, "pass a larger --memory-limit")
+        assert "raise memory_limit" not in result.stderr
