@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from srinr.cli_certify_options import CertifyCommand, WeightingKind
 from srinr.cli_certify_report import OUTPUTS, report_content, show_verdict, write_verdict
 from srinr.cli_errors import ExitCode, UsageError
 from srinr.cli_inputs import check_size
+from srinr.cli_run import create_folder, log_when, refuse_used
 from srinr.dictionary import NeuronDictionary, default_grid_points
 from srinr.domain import Grid, lowpass_frequencies
 from srinr.encodings.base import Encoding
@@ -28,14 +28,13 @@ from srinr.measures import DiscreteMeasure
 from srinr.networks.shallow import ShallowReLU
 from srinr.operators.fourier import FourierOperator
 from srinr.phantoms.teachers import random_teacher
-from srinr.run_folder import FolderInUseError
 from srinr.samples import FourierSamples
 from srinr.solvers.certificate import Certificate, Level
 from srinr.solvers.certify import FEASIBLE, CertifyOptions, certify
 from srinr.solvers.polish import polish
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.reduced import reduced_model
-from srinr.status import FileFormatError, WriteError
+from srinr.status import FileFormatError
 from srinr.weightings import FourierWeighting, IntegralWeighting, StandardWeighting, Weighting
 
 #: Limits of one command: samples, features times grid points, and neurons times features.
@@ -61,9 +60,7 @@ class Question:
 def run_certify(command: CertifyCommand) -> None:
     """Answer the question; leave through ``typer.Exit`` when ``--check`` asks for it."""
     started = time.perf_counter()
-    if command.debug:
-        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-        logging.getLogger("srinr").setLevel(logging.DEBUG)
+    log_when(command.debug)
     console = Console(quiet=command.quiet, markup=False)
     if not command.time_limit > 0:
         raise UsageError(f"--time-limit must be positive seconds, got {command.time_limit:g}")
@@ -219,15 +216,8 @@ def _polished(problem: MeasureProblem, measure: DiscreteMeasure) -> DiscreteMeas
 
 def _open_folder(command: CertifyCommand, question: Question) -> Path:
     folder = command.output or Path("srinr-output") / f"certify-{question.name}"
-    existing = [name for name in OUTPUTS if (folder / name).exists()]
-    if existing and not command.overwrite:
-        raise FolderInUseError(
-            f"{folder} already holds {', '.join(existing)}; choose another --output, or pass --overwrite"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot create the folder {folder}: {error.strerror or error}") from error
+    refuse_used(folder, OUTPUTS, command.overwrite)
+    create_folder(folder)
     return folder
 
 

@@ -12,12 +12,13 @@ import torch
 
 from srinr.cli_errors import UsageError
 from srinr.cli_options import NormKind, Precision, RecoverOptions, ZerosKind
+from srinr.domain import MAX_GRID_POINTS
 from srinr.readers import FFTNorm, KSpace, Zeros, read_kspace
 from srinr.samples import FourierSamples
 from srinr.status import FileFormatError
 
-#: Limits of one command: coefficients of a phantom, points of a grid, parameters of a network.
-MAX_COEFFICIENTS, MAX_GRID_POINTS, MAX_PARAMETERS = 2**24, 2**26, 2**27
+#: Limits of one command: coefficients of a phantom, parameters of a network.
+MAX_COEFFICIENTS, MAX_PARAMETERS = 2**24, 2**27
 
 _ZEROS = {ZerosKind.NOT_SAMPLED: Zeros.NOT_SAMPLED, ZerosKind.MEASURED: Zeros.MEASURED}
 _NORMS = {

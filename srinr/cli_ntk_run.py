@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from srinr.analysis.kernel_spectrum import KernelSpectrum
 from srinr.analysis.tangent_kernel import TangentKernelOperator, tangent_kernel
 from srinr.cli_errors import UsageError
 from srinr.cli_ntk_options import NtkCommand
+from srinr.cli_run import create_folder, log_when, refuse_used
 from srinr.domain import Grid
 from srinr.files import atomic_path
 from srinr.image_families import ImageFamily, image_folder
@@ -26,8 +26,8 @@ from srinr.inr import INR
 from srinr.kernel_figures import show_eigenfunctions, show_eigenvalues, show_energy_concentration
 from srinr.plotting import save_figure
 from srinr.report import versions
-from srinr.run_folder import REPORT_FORMAT, FolderInUseError, write_report
-from srinr.status import FileFormatError, WriteError
+from srinr.run_folder import REPORT_FORMAT, write_report
+from srinr.status import FileFormatError
 from srinr.studies.eigenfunctions import Eigenfunctions, eigenfunctions
 from srinr.studies.kernel_energy import LEADING, THRESHOLDS
 
@@ -55,9 +55,7 @@ class Finding:
 def run_ntk(command: NtkCommand) -> None:
     """Answer the command."""
     started = time.perf_counter()
-    if command.debug:
-        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-        logging.getLogger("srinr").setLevel(logging.DEBUG)
+    log_when(command.debug)
     console = Console(quiet=command.quiet, markup=False)
     inr = _model(command.model)
     _check_sizes(command, inr)
@@ -170,15 +168,8 @@ def _one_image(command: NtkCommand, path: Path) -> ImageFamily:
 
 def _open_folder(command: NtkCommand) -> Path:
     folder = command.output or Path("srinr-output") / f"ntk-{command.model.stem}"
-    existing = [name for name in OUTPUTS if (folder / name).exists()]
-    if existing and not command.overwrite:
-        raise FolderInUseError(
-            f"{folder} already holds {', '.join(existing)}; choose another --output, or pass --overwrite"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot create the folder {folder}: {error.strerror or error}") from error
+    refuse_used(folder, OUTPUTS, command.overwrite)
+    create_folder(folder)
     return folder
 
 

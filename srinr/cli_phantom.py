@@ -9,11 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from srinr.cli_inputs import MAX_COEFFICIENTS, check_grid, check_size
+from srinr.cli_run import create_folder, refuse_used
 from srinr.domain import Grid
 from srinr.phantoms import PHANTOMS, phantom_by_name
 from srinr.plotting import save_figure, show_images, show_spectrum
-from srinr.run_folder import FolderInUseError
-from srinr.status import WriteError
 
 
 def list_phantoms() -> None:
@@ -37,15 +36,8 @@ def write_phantom(
     check_grid((size or 1,) * phantom.dim, "lower --size")
     folder = output or Path("srinr-output") / f"phantom-{name}"
     names = ("samples.npz", "phantom.png") + (("spectrum.png",) if phantom.dim == 2 else ())
-    existing = [file for file in names if (folder / file).exists()]
-    if existing and not overwrite:
-        raise FolderInUseError(
-            f"{folder} already holds {', '.join(existing)}; choose another --output, or pass --overwrite"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot create the folder {folder}: {error.strerror or error}") from error
+    refuse_used(folder, names, overwrite)
+    create_folder(folder)
     samples = phantom.fourier_samples(cutoff)
     samples.save(folder / "samples.npz")
     raster = Grid(size or (512 if phantom.dim < 3 else 128), dim=phantom.dim)

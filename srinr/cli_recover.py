@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from rich.console import Console
 
 from srinr.cli_errors import ExitCode, UsageError
 from srinr.cli_options import RecoverOptions
+from srinr.cli_run import log_when
 from srinr.status import Status
 
 
@@ -48,9 +48,7 @@ def _looks_like_file(target: str) -> bool:
 
 
 def _set_up(options: RecoverOptions) -> None:
-    if options.debug:
-        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-        logging.getLogger("srinr").setLevel(logging.DEBUG)
+    log_when(options.debug)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     try:

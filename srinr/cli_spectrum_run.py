@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from dataclasses import dataclass
@@ -25,19 +24,20 @@ from srinr.analysis.diagnosis import (
 )
 from srinr.analysis.harmonic_support import reachable_bins
 from srinr.analysis.input_mapping import mapping_frequencies
-from srinr.analysis.spectrum import MAX_GRID_POINTS, measured_spectrum
+from srinr.analysis.spectrum import measured_spectrum
 from srinr.cli_errors import UsageError
 from srinr.cli_inputs import check_size, holds_samples
+from srinr.cli_run import create_folder, log_when, refuse_used
 from srinr.cli_spectrum_options import SpectrumCommand
-from srinr.domain import Grid
+from srinr.domain import MAX_GRID_POINTS, Grid
 from srinr.harmonic_figures import show_diagnosis
 from srinr.image_files import read_image
 from srinr.inr import INR
 from srinr.plotting import save_figure
 from srinr.report import versions
-from srinr.run_folder import REPORT_FORMAT, FolderInUseError, write_report
+from srinr.run_folder import REPORT_FORMAT, write_report
 from srinr.samples import FourierSamples
-from srinr.status import FileFormatError, WriteError
+from srinr.status import FileFormatError
 
 #: All files that the command may write.
 OUTPUTS = ("report.json", "spectrum.png")
@@ -59,17 +59,16 @@ class Findings:
 def run_spectrum(command: SpectrumCommand) -> None:
     """Measure, tell, and write."""
     started = time.perf_counter()
-    if command.debug:
-        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
-        logging.getLogger("srinr").setLevel(logging.DEBUG)
+    log_when(command.debug)
     console = Console(quiet=command.quiet, markup=False)
     inr = _load_model(command.model)
     target = None if command.target is None else _load_target(command.target, inr.dim)
     grid = _grid(command, inr, target)
-    folder = _output_folder(command)
+    folder = command.output or Path("srinr-output") / f"spectrum-{command.model.stem}"
+    refuse_used(folder, OUTPUTS, command.overwrite)
     findings = _measure(command, inr, grid, target)
     content = _content(command, inr, findings, time.perf_counter() - started)
-    _create(folder)
+    create_folder(folder)
     figure = show_diagnosis(
         findings.aliasing,
         support=findings.support,
@@ -138,23 +137,6 @@ def _grid(command: SpectrumCommand, inr: INR, target: NDArray[Any] | FourierSamp
     check_size(f"points at {command.oversampling} times the sampling rate", size, MAX_GRID_POINTS,
                "lower --grid or --oversampling")  # fmt: skip
     return grid
-
-
-def _output_folder(command: SpectrumCommand) -> Path:
-    folder = command.output or Path("srinr-output") / f"spectrum-{command.model.stem}"
-    existing = [name for name in OUTPUTS if (folder / name).exists()]
-    if existing and not command.overwrite:
-        raise FolderInUseError(
-            f"{folder} already holds {', '.join(existing)}; choose another --output, or pass --overwrite"
-        )
-    return folder
-
-
-def _create(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot create the folder {folder}: {error.strerror or error}") from error
 
 
 def _measure(

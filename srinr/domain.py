@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 
 from srinr.status import OutOfMemoryError
 
+#: Points of a grid on which bins are searched or a model is evaluated (1 GB for one complex array).
+MAX_GRID_POINTS = 2**26
+
 
 @runtime_checkable
 class ContinuousImage(Protocol):

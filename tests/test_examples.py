@@ -132,7 +132,7 @@ RUN_FIGURES = (
     "figure_15_eigenfunction_targets.py",
     "figure_16_more_eigenfunctions.py",
 )
-SHARED = ("figure_output.py", "kernel_networks.py")
+SHARED = ("figure_output.py", "kernel_networks.py", "sine_networks.py")
 
 
 def figure_scripts():

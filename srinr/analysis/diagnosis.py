@@ -30,8 +30,8 @@ from srinr.analysis.input_mapping import (
     pixel_groups,
 )
 from srinr.analysis.integer_vectors import harmonic_radius, whole_number
-from srinr.analysis.spectrum import MAX_GRID_POINTS, Spectrum, measured_spectrum
-from srinr.domain import Grid, grid_frequencies
+from srinr.analysis.spectrum import Spectrum, measured_spectrum
+from srinr.domain import MAX_GRID_POINTS, Grid, grid_frequencies
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.inr import INR
 from srinr.networks.mapped import SinusoidalMapping

@@ -17,7 +17,7 @@ from srinr.analysis.integer_vectors import count_integer_vectors as count_intege
 from srinr.analysis.integer_vectors import count_text, is_finite, shown_integer, whole_number
 from srinr.analysis.integer_vectors import harmonic_radius as harmonic_radius
 from srinr.analysis.integer_vectors import integer_vectors as integer_vectors
-from srinr.domain import Grid, half_plane
+from srinr.domain import MAX_GRID_POINTS, Grid, half_plane
 
 #: Frequencies closer than this, in cycles per field of view, count as one.
 FREQUENCY_TOLERANCE = 1e-10
@@ -25,8 +25,6 @@ FREQUENCY_TOLERANCE = 1e-10
 #: Candidate frequencies that may be held at a time (about 200 MB while they are merged).
 MAX_TERMS = 4_000_000
 
-#: Points of a grid on which bins are searched or a model is evaluated (1 GB for one complex array).
-MAX_GRID_POINTS = 2**26
 
 #: From here on not every integer is a float64: no frequency of this size has a known DFT bin.
 MAX_FREQUENCY = 2.0**53

@@ -14,9 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from srinr.analysis.harmonic_support import (
-    MAX_GRID_POINTS as MAX_GRID_POINTS,  # the limit of measured_spectrum and of the command line
-)
 from srinr.analysis.harmonic_support import feasible_grid, periodic_grid, reachable_bins
 from srinr.analysis.integer_vectors import harmonic_radius, is_finite
 from srinr.domain import ContinuousImage, Grid
