@@ -10,8 +10,9 @@ import numpy as np
 
 from srinr.exact_planar_dictionary import ExactPlanarDictionary, InaccurateCoefficientsWarning
 from srinr.measures import DiscreteMeasure
-from srinr.solvers.dual_exchange import DualExchange, overdetermined, with_fits
+from srinr.solvers.dual_exchange import DualExchange, with_fits
 from srinr.solvers.problem import MeasureProblem
+from srinr.solvers.small_models import later_fits, opening_fits, overdetermined
 from srinr.solvers.solution import SolverState, Tolerances
 from srinr.status import Status
 
@@ -75,10 +76,10 @@ class ContinuumExchange:
         with warnings.catch_warnings():
             # Neurons on the way of a fit may be hard to integrate; what counts is where it ends.
             warnings.simplefilter("ignore", InaccurateCoefficientsWarning)
-            fits = self.exchange.opening(grid, before, rng, problem)
+            fits = opening_fits(grid, before, rng, self.exchange.models, problem)
             if fits is None or fits.exact is None:
                 explored = self.exchange.advanced(grid, before, tolerances, rng)
-                fits = fits or self.exchange.fits(grid, explored, problem)
+                fits = fits or later_fits(grid, explored, rng, self.exchange.models, problem)
             else:
                 explored = dataclasses.replace(before, n_steps=state.n_steps + 1)
         if fits is None:

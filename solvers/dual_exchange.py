@@ -16,9 +16,9 @@ from srinr.solvers.closing import closing_dual, closing_options
 from srinr.solvers.dual_constraints import dual_peaks, rows_of, with_violated
 from srinr.solvers.exchange import CertifyOptions
 from srinr.solvers.problem import MeasureProblem
-from srinr.solvers.pursuit import pursued_fits
-from srinr.solvers.reduced import Polish, ReducedFits, reduced_fits
+from srinr.solvers.reduced import Polish, ReducedFits
 from srinr.solvers.signed_rows import measure_of, projected, scaled, with_atoms
+from srinr.solvers.small_models import later_fits, opening_fits, overdetermined
 from srinr.solvers.solution import SolverState, Tolerances
 from srinr.status import Status
 
@@ -28,17 +28,6 @@ Vector = NDArray[np.float64]
 _MAX_STARTS = 150
 #: Entries of the matrix up to which the linear program over the working set is solved.
 _LARGEST_PROGRAM = 200_000
-#: Relative residual from which on exact models of few atoms are tried.
-_TRY_BELOW = 0.06
-_TRY_EVERY = 4
-#: Pursuits before the first steps: first peak, whether atoms are replaced, roundings. What one misses another finds.
-_OPENINGS: tuple[tuple[int, bool, tuple[float, ...]], ...] = (
-    (0, True, (3.0, 1.5)),
-    (0, True, (8.0, 4.0, 2.0, 1.0)),
-    (1, False, (4.0, 2.0, 1.0)),
-)
-#: Pixels over which kinks are rounded off, in turn: sharp fits finish, wide roundings bring atoms near.
-_ROUNDED: tuple[tuple[float, ...], ...] = ((), (3.0, 1.5), (1.5, 0.5))
 #: Relative gap of an exact model from which on closing it by exchange is worth the time.
 _WORTH_CLOSING = 0.05
 
@@ -121,7 +110,7 @@ class DualExchange:
         self, problem: MeasureProblem, state: SolverState, tolerances: Tolerances, rng: np.random.Generator
     ) -> SolverState:
         """Solve with the constraints found, search for violations, perhaps finish."""
-        fits = None if np.isfinite(tolerances.gap_tol) else self.opening(problem, state, rng)
+        fits = None if np.isfinite(tolerances.gap_tol) else opening_fits(problem, state, rng, self.models)
         if fits is not None and fits.exact is not None and overdetermined(problem, fits.exact):
             return dataclasses.replace(
                 state, measure=fits.exact, n_steps=state.n_steps + 1, status=Status.CONVERGED
@@ -166,7 +155,7 @@ class DualExchange:
         """The state with a status when the gap is closed, perhaps by an exact model."""
         if problem.strength:
             return self._confirmed(problem, state, state.measure, tolerances, rng)
-        fits = fits or self.fits(problem, state)
+        fits = fits or later_fits(problem, state, rng, self.models)
         if fits is None:
             return state
         combined = None
@@ -203,29 +192,6 @@ class DualExchange:
         rows = with_violated(state.rows, problem, peaks, tolerances)
         return dataclasses.replace(state, rows=rows, working_set=rows.atoms)
 
-    def opening(
-        self,
-        problem: MeasureProblem,
-        state: SolverState,
-        rng: np.random.Generator,
-        continuum: MeasureProblem | None = None,
-    ) -> ReducedFits | None:
-        """Models of one to four atoms before the first steps, from different starts: often that is all."""
-        if state.n_steps >= len(_OPENINGS) or problem.strength:
-            return None
-        first, replacing, rounded = _OPENINGS[state.n_steps]
-        return pursued_fits(
-            problem, rng, self.models, first=first, replacing=replacing, rounded=rounded, continuum=continuum
-        )
-
-    def fits(
-        self, problem: MeasureProblem, state: SolverState, continuum: MeasureProblem | None = None
-    ) -> ReducedFits | None:
-        """Models of the large atoms, every few steps once the residual is small."""
-        if not worth_fitting(problem, state):
-            return None
-        return reduced_fits(problem, state.measure, self.models, roundings(state), continuum=continuum)
-
     def _closed(
         self,
         problem: MeasureProblem,
@@ -260,21 +226,6 @@ class DualExchange:
             state, measure=model, dual_variable=closed.dual, max_ratio=closed.max_ratio,
             n_searches=state.n_searches + closed.n_searches, status=Status.CONVERGED,
         )  # fmt: skip
-
-
-def worth_fitting(problem: MeasureProblem, state: SolverState) -> bool:
-    """Whether it is time to fit models of few atoms: every few steps, once the residual is small."""
-    return state.n_steps % _TRY_EVERY == 0 and problem.relative_residual(state.measure) <= _TRY_BELOW
-
-
-def roundings(state: SolverState) -> tuple[float, ...]:
-    """Pixels over which the kinks of the next fits are rounded off."""
-    return _ROUNDED[state.n_steps // _TRY_EVERY % len(_ROUNDED)]
-
-
-def overdetermined(problem: MeasureProblem, model: DiscreteMeasure) -> bool:
-    """Whether there are twice as many equations as unknowns: such are not met by chance."""
-    return 2 * model.atoms.size <= len(problem.data)
 
 
 def with_fits(problem: MeasureProblem, state: SolverState, fits: Iterable[DiscreteMeasure]) -> SolverState:

@@ -1,20 +1,20 @@
 """Matching pursuit with refits: insert the neuron that the residual correlates with most, fit all atoms, repeat.
 
 With kinks rounded off, the fits lead from the first guesses to the exact model of one neuron practically always, of
-two or three often; of more, rarely: then convex programs must find the neighborhood. A fit that stops short may have
-an early atom in the wrong place; taking each atom out in turn and inserting another helps some of them.
+two or three often; of more, rarely: then convex programs must find the neighborhood. From a fit of some of the atoms
+that they found, pursuit finds the others; with an atom too much at the end, leaving out the smallest often succeeds.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from srinr.measures import DiscreteMeasure
-from srinr.solvers.atom_search import AtomSearch, Peaks, search_atoms
+from srinr.solvers.atom_search import AtomSearch, search_atoms
+from srinr.solvers.merge import merge_atoms
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.reduced import Polish, ReducedFits, cleaned, fitted_model
 
@@ -24,11 +24,8 @@ _SEARCH = AtomSearch(64, 20)
 ROUNDED = (3.0, 1.5)
 #: Steps after which a fit of few atoms is asked whether it falls.
 _PATIENCE = 5
-#: Absolute cosine from which on two peaks are one.
-_SAME = 0.9
-#: Numbers of atoms among which one is replaced at a time, and the part of the residual that must go with it.
-_REPLACED = (2, 3)
-_WORTH = 0.02
+#: Cosine of atoms that are one.
+_MERGED = 0.98
 
 
 def pursued_fits(
@@ -36,13 +33,12 @@ def pursued_fits(
     rng: np.random.Generator,
     options: Polish | None = None,
     *,
-    max_atoms: int = 4,
-    first: int = 0,
-    replacing: bool = False,
+    start: DiscreteMeasure | None = None,
+    max_inserted: int = 4,
     rounded: tuple[float, ...] = ROUNDED,
     continuum: MeasureProblem | None = None,
 ) -> ReducedFits:
-    """Fits of one atom, two atoms and so on, until one is exact.
+    """Fits of one atom more, two atoms more and so on, then without the smallest ones, until one is exact.
 
     Parameters
     ----------
@@ -52,12 +48,10 @@ def pursued_fits(
         Of the searches.
     options : Polish, optional
         Of the fits.
-    max_atoms : int, default 4
-        Where to stop; fewer when the atoms would have more unknowns than there are equations.
-    first : int, default 0
-        Which of the distinct peaks of the data to begin with: another one leads to other fits.
-    replacing : bool, default False
-        Replace atoms of fits of two and three atoms one at a time.
+    start : DiscreteMeasure, optional
+        What to insert atoms into; nothing by default.
+    max_inserted : int, default 4
+        Atoms to insert; fewer when they would have more unknowns than there are equations.
     rounded : tuple of float, default (3.0, 1.5)
         Widths in pixels of the roundings that each fit passes through; wider ones lead to other fits.
     continuum : MeasureProblem, optional
@@ -76,44 +70,37 @@ def pursued_fits(
     n_features = problem.dictionary.encoding.n_features
     found: list[DiscreteMeasure] = []
 
-    def insert(model: DiscreteMeasure, rank: int) -> tuple[DiscreteMeasure, float] | None:
-        atom = _next_atom(problem, model, rank, rng)
+    def insert(model: DiscreteMeasure) -> tuple[DiscreteMeasure, float] | None:
+        atom = _next_atom(problem, model, rng)
         if atom is None:
             return None
         start = _with_amplitudes(problem, np.concatenate([model.atoms, atom[None]]))
         return fitted_model(problem, start, limits, rounded, continuum)
 
-    model = DiscreteMeasure(np.zeros((0, n_features)), np.zeros(0))
-    for n in range(1, max_atoms + 1):
-        fit = insert(model, first if n == 1 else 0) if n * n_features <= len(problem.data) else None
+    model = DiscreteMeasure(np.zeros((0, n_features)), np.zeros(0)) if start is None else start
+    for n in range(model.n_atoms + 1, model.n_atoms + max_inserted + 1):
+        fit = insert(model) if n * n_features <= len(problem.data) else None
         if fit is None:
             break
         model, error = fit
-        if replacing and n in _REPLACED:
-            model, error = _replaced(problem, model, error, limits.accept, lambda rest: insert(rest, 0))
         if error <= limits.accept:
             return ReducedFits(cleaned(continuum or problem, model, limits), tuple(found))
+        found.append(model)
+    while model.n_atoms > 2:
+        before = problem.relative_residual(model)
+        model, error = fitted_model(problem, _without_smallest(model), limits, rounded, continuum)
+        if error <= limits.accept:
+            return ReducedFits(cleaned(continuum or problem, model, limits), tuple(found))
+        if problem.relative_residual(model) > before:
+            break
         found.append(model)
     return ReducedFits(None, tuple(found))
 
 
-def _replaced(
-    problem: MeasureProblem,
-    model: DiscreteMeasure,
-    error: float,
-    accept: float,
-    insert: Callable[[DiscreteMeasure], tuple[DiscreteMeasure, float] | None],
-) -> tuple[DiscreteMeasure, float]:
-    """Take one atom out and insert another, oldest first, for as long as that lowers the error."""
-    atoms, failures = model.atoms, 0
-    while error > accept and failures < len(atoms):
-        fit = insert(_with_amplitudes(problem, atoms[1:]))
-        if fit is not None and fit[1] < (1.0 - _WORTH) * error:
-            (model, error), failures = fit, 0
-            atoms = model.atoms
-        else:
-            atoms, failures = np.roll(atoms, -1, axis=0), failures + 1
-    return model, error
+def _without_smallest(model: DiscreteMeasure) -> DiscreteMeasure:
+    """Merged neighbors, and the smallest left out."""
+    merged = merge_atoms(model, _MERGED)
+    return DiscreteMeasure(merged.atoms[:-1], merged.amplitudes[:-1])
 
 
 def _with_amplitudes(problem: MeasureProblem, atoms: NDArray[np.float64]) -> DiscreteMeasure:
@@ -123,23 +110,12 @@ def _with_amplitudes(problem: MeasureProblem, atoms: NDArray[np.float64]) -> Dis
 
 
 def _next_atom(
-    problem: MeasureProblem, model: DiscreteMeasure, rank: int, rng: np.random.Generator
+    problem: MeasureProblem, model: DiscreteMeasure, rng: np.random.Generator
 ) -> NDArray[np.float64] | None:
-    """The direction that the residual correlates with most (``rank`` 0), or another of its distinct peaks."""
+    """The direction that the residual correlates with most."""
     residual = problem.data - problem.predict(model)
     if not residual.any():
         return None
     unit = residual / np.linalg.norm(residual)
     peaks = search_atoms(problem.dictionary, problem.weighting, unit, rng, _SEARCH)
-    return peaks.atoms[_distinct_peak(peaks, rank)] if len(peaks.ratios) else None
-
-
-def _distinct_peak(peaks: Peaks, rank: int) -> int:
-    """Index of the highest peak but ``rank``, peaks close to higher ones left out; the last when there are fewer."""
-    chosen: list[int] = []
-    for index in np.argsort(-np.abs(peaks.ratios), kind="stable"):
-        if np.all(np.abs(peaks.atoms[chosen] @ peaks.atoms[index]) < _SAME):
-            chosen.append(int(index))
-        if len(chosen) > rank:
-            break
-    return chosen[-1]
+    return peaks.atoms[0] if len(peaks.ratios) else None

@@ -23,6 +23,8 @@ Vector = NDArray[np.float64]
 _NEAR, _ALIASING = 5e-3, 2.0
 #: Steps in the continuum, where they are dear, and the part to which they must bring the residual.
 _FEW_STEPS, _STEEP = 4, 0.5
+#: Steps of a fit with fewer atoms, and the relative residual that is rounding.
+_CLEANING_STEPS, _ROUNDING = 30, 1e-12
 
 
 @dataclass(frozen=True)
@@ -215,16 +217,25 @@ def _finished(
 
 
 def cleaned(problem: MeasureProblem, fitted: DiscreteMeasure, limits: Polish) -> DiscreteMeasure:
-    """Polish to rounding, then merge and drop what is superfluous as long as the model stays exact."""
-    best, residual = polish(problem, fitted, max_steps=limits.max_steps)
-    for _ in range(best.n_atoms):
-        smaller = merge_atoms(prune(best, 1e-6), 0.98)
-        if smaller.n_atoms == best.n_atoms and best.n_atoms > 1:
-            smaller = prune(best, 1.01 * float(np.abs(best.amplitudes).min() / np.abs(best.amplitudes).max()))
-        if smaller.n_atoms >= best.n_atoms:
+    """Merge and drop what is superfluous as long as the model stays exact, then polish to rounding."""
+    # Fits with superfluous atoms have singular Jacobians and creep: only the smallest model is taken to the end.
+    models = [fitted]
+    while (smaller := _smaller(models[-1])) is not None:
+        trial, residual = polish(problem, smaller, max_steps=_CLEANING_STEPS, tolerance=limits.accept)
+        if residual > limits.accept:
             break
-        trial, trial_residual = polish(problem, smaller, max_steps=limits.max_steps)
-        if trial_residual > max(10 * residual, 1e-12):
+        models.append(trial)
+    ends = []
+    for model in reversed(models):
+        ends.append(polish(problem, model, max_steps=limits.max_steps))
+        if ends[-1][1] <= _ROUNDING:
             break
-        best, residual = trial, trial_residual
-    return best
+    return min(ends, key=lambda end: end[1])[0]
+
+
+def _smaller(model: DiscreteMeasure) -> DiscreteMeasure | None:
+    """Close atoms merged, or else the smallest left out."""
+    merged = merge_atoms(prune(model, 1e-6), 0.98)
+    if merged.n_atoms < model.n_atoms:
+        return merged
+    return DiscreteMeasure(merged.atoms[:-1], merged.amplitudes[:-1]) if merged.n_atoms > 1 else None

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from srinr import DiscreteMeasure, ExactPlanarDictionary, NeuronDictionary
+from srinr import DiscreteMeasure, ExactPlanarDictionary, FourierFeatures, FourierOperator, NeuronDictionary
+from srinr.domain import Grid
 from srinr.exact_planar_dictionary import InaccurateCoefficientsWarning
 from srinr.solvers import ContinuumExchange, DualExchange, MeasureProblem, Polish, Tolerances, solve
+from srinr.solvers.coarse import coarse_problem
 from srinr.solvers.pursuit import pursued_fits
 from srinr.solvers.reduced import reduced_fits
 from srinr.status import Status
@@ -100,14 +102,44 @@ def test_pursuit_stops_at_zero_and_at_as_many_unknowns_as_equations():
     assert fits.exact is None and len(fits.others) == 1
 
 
-def test_replacing_atoms_frees_a_pursuit_that_stopped_short():
-    dictionary = NeuronDictionary.lattice(2, 10, n_grid=32)
-    problem = MeasureProblem(dictionary, dictionary.sample(random_teacher(np.random.default_rng(5), 3, 25)))
-    options = {"options": DualExchange().models, "max_atoms": 3}
-    plain = pursued_fits(problem, np.random.default_rng(0), **options)
-    replaced = pursued_fits(problem, np.random.default_rng(0), **options, replacing=True)
-    assert plain.exact is None and problem.relative_residual(plain.others[-1]) > 1e-3
-    assert replaced.exact is not None and problem.relative_residual(replaced.exact) < 1e-13
+def test_pursuit_goes_on_from_a_part_of_the_network_and_drops_what_is_too_much():
+    dictionary = NeuronDictionary.lattice(2, 12, n_grid=32)
+    teacher = random_teacher(np.random.default_rng(2), 3, 25)
+    problem = MeasureProblem(dictionary, dictionary.sample(teacher))
+    options = {"options": DualExchange().models, "max_inserted": 1}
+    part = DiscreteMeasure(teacher.atoms[:2], teacher.amplitudes[:2])
+    more = pursued_fits(problem, np.random.default_rng(0), start=part, **options)
+    assert more.exact is not None and atom_errors(more.exact, teacher).max() < 1e-7
+    missing = DiscreteMeasure(teacher.atoms[:1], teacher.amplitudes[:1])
+    fits = pursued_fits(problem, np.random.default_rng(0), start=missing, **options)
+    assert fits.exact is None and fits.others[0].n_atoms == 2
+
+
+def test_the_coarse_problem_has_the_low_frequencies_and_few_points():
+    dictionary = NeuronDictionary.lattice(2, 14, n_grid=64)
+    teacher = random_teacher(np.random.default_rng(0), 2, 25)
+    problem = MeasureProblem(dictionary, dictionary.sample(teacher))
+    coarse = coarse_problem(problem, 4)
+    assert coarse.samples.n_samples == 17**2 and coarse.samples.cutoff == 8
+    assert coarse.dictionary.grid.shape == (32, 32)
+    low = {
+        tuple(k): value for k, value in zip(problem.samples.frequencies, problem.samples.values, strict=True)
+    }
+    kept = [low[tuple(k)] for k in coarse.samples.frequencies]
+    assert np.array_equal(coarse.samples.values, kept)
+    # The teacher misses them by the aliasing of the coarse grid alone, a part of itself by far more.
+    part = DiscreteMeasure(teacher.atoms[:1], teacher.amplitudes[:1])
+    assert 1e-6 < coarse.relative_residual(teacher) < 1e-2 < coarse.relative_residual(part)
+
+
+def test_there_is_no_coarse_problem_below_small_grids_or_of_the_continuum():
+    assert coarse_problem(MeasureProblem(GRID, problems(1, 0)[1].samples), 4) is None
+    assert coarse_problem(problems(1, 0)[1], 4) is None
+    high = FourierOperator(Grid(64, dim=2), np.array([[9, 0], [-9, 0]]))
+    dictionary = NeuronDictionary(FourierFeatures.lattice(2, 2), high)
+    samples = dictionary.sample(DiscreteMeasure(np.ones((1, 25)), [1.0]))
+    assert coarse_problem(MeasureProblem(dictionary, samples), 4) is None
+    assert coarse_problem(MeasureProblem(dictionary, samples), 5) is not None
 
 
 def test_inaccurate_coefficients_are_said_once():
