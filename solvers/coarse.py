@@ -39,7 +39,7 @@ def coarse_problem(problem: MeasureProblem, cycles: int) -> MeasureProblem | Non
     >>> problem = MeasureProblem(dictionary, dictionary.sample(DiscreteMeasure([[0.6, 0.0, 0.8]], [2.0])))
     >>> coarse = coarse_problem(problem, 4)
     >>> coarse.samples.cutoff, coarse.dictionary.grid.shape, problem.dictionary.grid.shape
-    (4.0, (16,), (128,))
+    (4.0, (16,), (256,))
     """
     dictionary = problem.dictionary
     if not isinstance(dictionary, NeuronDictionary) or not isinstance(dictionary.encoding, FourierFeatures):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,6 +12,19 @@ from numpy.typing import ArrayLike, NDArray
 from srinr.operators.linear import Array
 
 _SQRT2 = math.sqrt(2.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Tensors:
+    """Indices of the kept frequencies, of zero and of the opposites (0 without one); pairs; factors."""
+
+    kept: torch.Tensor
+    zero: torch.Tensor
+    mirror: torch.Tensor
+    paired: torch.Tensor
+    own: torch.Tensor
+    mirrored: torch.Tensor
+    scale: torch.Tensor
 
 
 class RealSamples:
@@ -57,6 +71,7 @@ class RealSamples:
         self._scale = np.where(self._opposite < 0, 1.0, _SQRT2)
         for array in (self.frequencies, self._zero, self._kept, self._opposite, self._scale):
             array.setflags(write=False)
+        self._on: dict[torch.device, _Tensors] = {}
 
     @property
     def n_samples(self) -> int:
@@ -81,12 +96,11 @@ class RealSamples:
         The adjoint of :meth:`unpack`; an isometry on the samples of real images.
         """
         tensor = torch.from_numpy(np.array(values)) if isinstance(values, np.ndarray) else values
-        scale = torch.as_tensor(np.array(self._scale), dtype=tensor.real.dtype, device=tensor.device)
-        kept = tensor[..., torch.as_tensor(np.array(self._kept), device=tensor.device)]
-        zero = tensor[..., torch.as_tensor(np.array(self._zero), device=tensor.device)]
-        paired = torch.as_tensor(np.array(self._opposite), device=tensor.device)
-        mirror = tensor[..., paired.clamp_min(0)].conj()
-        kept = torch.where(paired >= 0, 0.5 * (kept + mirror), kept)
+        on = self._tensors(tensor.device)
+        scale = on.scale.to(tensor.real.dtype)
+        kept, zero = tensor[..., on.kept], tensor[..., on.zero]
+        mirror = tensor[..., on.mirror].conj()
+        kept = torch.where(on.paired, 0.5 * (kept + mirror), kept)
         imaginary = kept.imag if kept.is_complex() else torch.zeros_like(kept)
         packed = torch.cat([scale * kept.real, scale * imaginary, zero.real], dim=-1)
         return packed.numpy() if isinstance(values, np.ndarray) else packed
@@ -94,17 +108,25 @@ class RealSamples:
     def unpack(self, vector: Array) -> Array:
         """Real vectors (..., n_real) to complex samples (..., m); inverse and adjoint of :meth:`pack`."""
         tensor = torch.from_numpy(np.array(vector)) if isinstance(vector, np.ndarray) else vector
-        n, device = len(self._kept), tensor.device
-        scale = torch.as_tensor(np.array(self._scale), dtype=tensor.dtype, device=device)
+        on, n = self._tensors(tensor.device), len(self._kept)
+        scale = on.scale.to(tensor.dtype)
         values = torch.complex(tensor[..., :n] / scale, tensor[..., n : 2 * n] / scale)
         out = values.new_zeros(*tensor.shape[:-1], self.n_samples)
-        out[..., torch.as_tensor(np.array(self._kept), device=device)] = values
-        paired = np.flatnonzero(self._opposite >= 0)
-        mirrored = values[..., torch.as_tensor(paired, device=device)].conj()
-        out[..., torch.as_tensor(self._opposite[paired], device=device)] = mirrored
-        zero = torch.as_tensor(np.array(self._zero), device=device)
-        out[..., zero] = tensor[..., 2 * n :].to(out.dtype)
+        out[..., on.kept] = values
+        out[..., on.mirrored] = values[..., on.own].conj()
+        out[..., on.zero] = tensor[..., 2 * n :].to(out.dtype)
         return out.numpy() if isinstance(vector, np.ndarray) else out
+
+    def _tensors(self, device: torch.device) -> _Tensors:
+        """The indices on a device, kept there: small problems ask for them every 0.1 ms."""
+        if device not in self._on:
+            paired = self._opposite >= 0
+            own = np.flatnonzero(paired)
+            arrays = (
+                self._kept, self._zero, np.maximum(self._opposite, 0), paired, own, self._opposite[own], self._scale,
+            )  # fmt: skip
+            self._on[device] = _Tensors(*(torch.from_numpy(np.array(a)).to(device) for a in arrays))
+        return self._on[device]
 
     def asymmetry(self, values: NDArray[np.complex128]) -> float:
         """How far samples are from those of a real image: the norm of what :meth:`pack` averages away."""
