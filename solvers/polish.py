@@ -25,14 +25,8 @@ Vector = NDArray[np.float64]
 
 def stacked_jacobian(dictionary: Dictionary | RoundedDictionary, vectors: Vector, signs: Vector) -> Vector:
     """Jacobian ``[s_1 J(v_1), ..., s_P J(v_P)]`` of the prediction, shape (m, P D)."""
-    n, n_features = vectors.shape
-    # Columns are stored contiguously: that is how they are computed and multiplied.
-    columns = np.empty((n * n_features, dictionary.real_samples.n_real))
-    for index, (vector, sign) in enumerate(zip(vectors, signs, strict=True)):
-        np.multiply(
-            dictionary.jacobian(vector).T, sign, out=columns[index * n_features : (index + 1) * n_features]
-        )
-    return columns.T
+    rows = dictionary.jacobians(vectors).transpose(0, 2, 1) * signs[:, None, None]
+    return rows.reshape(-1, rows.shape[2]).T
 
 
 def polish(
@@ -134,15 +128,13 @@ class _Normal:
 
     def step(self, damping: float) -> Vector:
         """The damped step; the damping is relative to the mean square column."""
+        right = self._jacobian.T @ self._residual if self._tall else self._residual
         shift = max(damping, 1e-15) * self._unit or 1.0
         while True:
-            try:
-                shifted = self._gram.copy()
-                shifted[np.diag_indices(len(shifted))] += shift
-                factor = scipy.linalg.cho_factor(shifted, lower=True, overwrite_a=True)
-                break
-            except np.linalg.LinAlgError:
-                shift *= 100
-        if self._tall:
-            return scipy.linalg.cho_solve(factor, self._jacobian.T @ self._residual)
-        return self._jacobian.T @ scipy.linalg.cho_solve(factor, self._residual)
+            shifted = self._gram.copy()
+            shifted[np.diag_indices(len(shifted))] += shift
+            # The routine itself: the wrappers around it cost as much as small systems do.
+            _, solution, info = scipy.linalg.lapack.dposv(shifted, right, lower=True, overwrite_a=True)
+            if info == 0:
+                return np.asarray(solution if self._tall else self._jacobian.T @ solution)
+            shift *= 100

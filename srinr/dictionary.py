@@ -61,6 +61,10 @@ class Dictionary(Protocol):
         """Jacobian ``J`` of ``phi`` at one atom (D,), shape (m, D); ``phi(w) = J(w) w`` (Euler)."""
         ...
 
+    def jacobians(self, atoms: Vector) -> Vector:
+        """Jacobians at atoms (P, D), shape (P, m, D)."""
+        ...
+
     def correlations(self, dual: Vector, atoms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """``eta`` (P,) and its gradients (P, D) at atoms (P, D), in the precision of ``atoms``."""
         ...
@@ -220,16 +224,21 @@ class NeuronDictionary:
 
     def jacobian(self, atom: Vector) -> Vector:
         """Jacobian of ``phi`` at one atom (D,), shape (m, D): the samples of ``gamma_j 1{<w, gamma> > 0}``."""
-        features = self.features(torch.float64)
-        gate = features @ self._tensor(atom[None])[0] > 0
-        return self.feature_products(gate.to(torch.float64)).T
+        return self.jacobians(np.asarray(atom)[None])[0]
 
-    def feature_products(self, image: torch.Tensor) -> Vector:
-        """Samples of the products ``gamma_j image`` of a flat image with all features, shape (D, m)."""
+    def jacobians(self, atoms: Vector) -> Vector:
+        """Jacobians of ``phi`` at atoms (P, D), shape (P, m, D)."""
+        gates = [hidden.gt_(0) for _, hidden in self._hidden(self._tensor(atoms))]
+        if not gates:
+            return np.zeros((0, self.real_samples.n_real, self.n_features))
+        return np.concatenate([self.feature_products(gate) for gate in gates]).transpose(0, 2, 1)
+
+    def feature_products(self, flat_images: torch.Tensor) -> Vector:
+        """Samples of the products ``gamma_j image`` of flat images (P, n_points) with all features, shape (P, D, m)."""
         if self._products is not None:
-            return self._products(image.cpu().numpy())
-        columns = (self.features(torch.float64) * image[:, None]).T.contiguous()
-        return self.image_samples(columns).cpu().numpy()
+            return self._products(flat_images.cpu().numpy())
+        features = self.features(torch.float64).T
+        return np.stack([self.image_samples(features * image).cpu().numpy() for image in flat_images])
 
     @functools.cached_property
     def _products(self) -> FeatureProducts | None:
@@ -279,12 +288,14 @@ class NeuronDictionary:
 
     def image_samples(self, flat_images: torch.Tensor) -> torch.Tensor:
         """Real vectors of the samples of flat images (P, n_points), shape (P, m), bounded in memory."""
-        step = self.chunk_size
-        parts = [
-            self.real_samples.pack(self.operator.forward(part.reshape(-1, *self.grid.shape)))
-            for part in flat_images.split(step)
-        ]
-        return torch.cat(parts)
+        return torch.cat([self._samples(part) for part in flat_images.split(self.chunk_size)])
+
+    def _samples(self, flat_images: torch.Tensor) -> torch.Tensor:
+        on_cpu = flat_images.device.type == "cpu" and flat_images.dtype == torch.float64
+        if self._products is not None and on_cpu:
+            # A gathering from FFTs: small images come three to six times faster than by the operator.
+            return torch.from_numpy(self._products.samples(flat_images.numpy()))
+        return self.real_samples.pack(self.operator.forward(flat_images.reshape(-1, *self.grid.shape)))
 
     def image(self, measure: DiscreteMeasure) -> Vector:
         """Pixels of the image of a measure, shape ``grid.shape``."""

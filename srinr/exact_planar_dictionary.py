@@ -159,6 +159,11 @@ class ExactPlanarDictionary:
         )
         return np.ascontiguousarray(self.real_samples.pack(np.ascontiguousarray(columns.T)).T)
 
+    def jacobians(self, atoms: Vector) -> Vector:
+        """Jacobians at atoms (P, D), shape (P, m, D)."""
+        empty = np.zeros((0, self.real_samples.n_real, self.encoding.n_features))
+        return np.stack([self.jacobian(atom) for atom in atoms]) if len(atoms) else empty
+
     def correlations(self, dual: Vector, atoms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """``eta`` (P,) and its gradients (P, D)."""
         q = self.real_samples.unpack(np.asarray(dual, dtype=np.float64))

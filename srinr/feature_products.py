@@ -1,4 +1,4 @@
-"""Samples of the products ``gamma_j g`` of an image with all features, from the spectrum of the image alone.
+"""Samples of the products ``gamma_j g`` of images with all features, from the spectra of the images alone.
 
 With integer frequencies a product with a sine or cosine is a sum of two shifted spectra: one FFT and a gathering
 instead of one transform for each feature. On a grid this is exact, shifts wrap around.
@@ -38,8 +38,8 @@ class FeatureProducts:
     --------
     >>> encoding = FourierFeatures.lattice(1, 1)
     >>> products = FeatureProducts(encoding, RealSamples([[-1], [0], [1]]), (8,))
-    >>> (products(np.ones(8)).round(12) + 0.0).tolist()  # the samples of the features themselves
-    [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    >>> (products(np.ones((1, 8))).round(12) + 0.0).tolist()  # the samples of the features themselves
+    [[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]]
     """
 
     def __init__(self, encoding: FourierFeatures, real_samples: RealSamples, shape: tuple[int, ...]) -> None:
@@ -55,19 +55,26 @@ class FeatureProducts:
         self._upper = _flat(k[None] + shifts[:, None], shape)
         self._own = _flat(k, shape)
 
-    def __call__(self, image: Vector) -> Vector:
-        """Products of one image, flat or of the grid's shape, with all features: shape (D, n_real)."""
-        spectrum = np.ravel(scipy.fft.fftn(image.reshape(self._shape), norm="forward"))
-        n_frequencies, n_kept = len(self._lower), self._n_kept
-        n_zero = len(self._own) - n_kept
-        out = np.empty((2 * n_frequencies + self._constant, 2 * n_kept + n_zero))
-        _gather(spectrum, self._lower, self._upper, self._scale, n_kept, out)
+    def __call__(self, images: Vector) -> Vector:
+        """Products of images (P, n_points) with all features, shape (P, D, n_real)."""
+        n_frequencies, n = self._lower.shape
+        out = np.empty((len(images), 2 * n_frequencies + self._constant, self._n_kept + n))
+        spectra = self._spectra(images)
+        _gather_products(spectra, self._lower, self._upper, self._scale, self._n_kept, out)
         if self._constant:
-            own = spectrum[self._own]
-            out[-1, :n_kept] = self._scale * own.real[:n_kept]
-            out[-1, n_kept : 2 * n_kept] = self._scale * own.imag[:n_kept]
-            out[-1, 2 * n_kept :] = own.real[n_kept:]
+            _gather(spectra, self._own, self._scale, self._n_kept, out[:, -1])
         return out
+
+    def samples(self, images: Vector) -> Vector:
+        """Samples of images (P, n_points) themselves, shape (P, n_real)."""
+        out = np.empty((len(images), self._n_kept + len(self._own)))
+        _gather(self._spectra(images), self._own, self._scale, self._n_kept, out)
+        return out
+
+    def _spectra(self, images: Vector) -> NDArray[np.complex128]:
+        axes = tuple(range(1, len(self._shape) + 1))
+        spectra = scipy.fft.fftn(images.reshape(-1, *self._shape), axes=axes, norm="forward")
+        return np.asarray(spectra.reshape(len(images), -1))
 
 
 def _flat(frequencies: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
@@ -78,7 +85,21 @@ def _flat(frequencies: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.
 
 @njit(cache=True)
 def _gather(
-    spectrum: NDArray[np.complex128],
+    spectra: NDArray[np.complex128], own: NDArray[np.int64], scale: Vector, n_kept: int, out: Vector
+) -> None:
+    """Write the samples of each image into its row."""
+    for p in range(len(spectra)):
+        for i in range(n_kept):
+            value = spectra[p, own[i]]
+            out[p, i] = scale[i] * value.real
+            out[p, n_kept + i] = scale[i] * value.imag
+        for i in range(n_kept, len(own)):
+            out[p, n_kept + i] = spectra[p, own[i]].real
+
+
+@njit(cache=True)
+def _gather_products(
+    spectra: NDArray[np.complex128],
     lower: NDArray[np.int64],
     upper: NDArray[np.int64],
     scale: Vector,
@@ -88,15 +109,18 @@ def _gather(
     """Write the products with the sines and cosines, ``(a - b) / (i sqrt 2)`` and ``(a + b) / sqrt 2``."""
     n_frequencies, n = lower.shape
     half = np.sqrt(0.5)
-    for j in range(n_frequencies):
-        for i in range(n_kept):
-            a, b = spectrum[lower[j, i]], spectrum[upper[j, i]]
-            factor = half * scale[i]
-            out[j, i] = factor * (a.imag - b.imag)
-            out[j, n_kept + i] = -factor * (a.real - b.real)
-            out[n_frequencies + j, i] = factor * (a.real + b.real)
-            out[n_frequencies + j, n_kept + i] = factor * (a.imag + b.imag)
-        for i in range(n_kept, n):
-            a, b = spectrum[lower[j, i]], spectrum[upper[j, i]]
-            out[j, n_kept + i] = half * (a.imag - b.imag)
-            out[n_frequencies + j, n_kept + i] = half * (a.real + b.real)
+    for p in range(len(spectra)):
+        spectrum = spectra[p]
+        for j in range(n_frequencies):
+            sine, cosine = out[p, j], out[p, n_frequencies + j]
+            for i in range(n_kept):
+                a, b = spectrum[lower[j, i]], spectrum[upper[j, i]]
+                factor = half * scale[i]
+                sine[i] = factor * (a.imag - b.imag)
+                sine[n_kept + i] = -factor * (a.real - b.real)
+                cosine[i] = factor * (a.real + b.real)
+                cosine[n_kept + i] = factor * (a.imag + b.imag)
+            for i in range(n_kept, n):
+                a, b = spectrum[lower[j, i]], spectrum[upper[j, i]]
+                sine[n_kept + i] = half * (a.imag - b.imag)
+                cosine[n_kept + i] = half * (a.real + b.real)

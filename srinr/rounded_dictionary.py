@@ -70,18 +70,28 @@ class RoundedDictionary:
         return torch.cat(parts).cpu().numpy() if parts else np.zeros((0, self.real_samples.n_real))
 
     def jacobian(self, atom: Vector) -> Vector:
-        """Jacobian of the samples at one atom (D,), shape (m, D)."""
-        features = self.dictionary.features(torch.float64)
-        direction = torch.from_numpy(np.array(atom, dtype=np.float64)).to(features)
-        size = direction.norm()
-        if size == 0:
-            return np.zeros((self.real_samples.n_real, len(atom)))
-        part = (features @ direction) / (self.width * size)
-        rows = self.dictionary.feature_products((0.5 * (part + 1)).clamp(0, 1))
+        """Jacobian of the samples at one atom (D,), shape (m, D); zero at zero."""
+        return self.jacobians(np.asarray(atom)[None])[0]
+
+    def jacobians(self, atoms: Vector) -> Vector:
+        """Jacobians of the samples at atoms (P, D), shape (P, m, D)."""
+        tensor = torch.from_numpy(np.array(atoms, dtype=np.float64)).to(self.dictionary.device)
+        parts = [self._rows(part) for part in tensor.split(self.dictionary.chunk_size) if len(part)]
+        if not parts:
+            return np.zeros((0, self.real_samples.n_real, atoms.shape[1]))
+        return np.concatenate(parts).transpose(0, 2, 1)
+
+    def _rows(self, atoms: torch.Tensor) -> Vector:
+        """Transposed Jacobians of a block of atoms, shape (P, D, m)."""
+        sizes = atoms.norm(dim=1, keepdim=True)
+        unit = atoms / sizes.clamp_min(torch.finfo(atoms.dtype).tiny)
+        part = (unit @ self.dictionary.features(torch.float64).T) / self.width
+        rows = self.dictionary.feature_products((0.5 * (part + 1)).clamp(0, 1) * (sizes > 0))
         # The width of the rounding grows with |w|.
         wider = (0.25 * self.width) * (1 - part.square()).clamp_min(0)
-        samples = self.dictionary.image_samples(wider[None])[0].cpu().numpy()
-        return (rows + np.outer(atom / float(size), samples)).T
+        samples = self.dictionary.image_samples(wider).cpu().numpy()
+        rows += unit.cpu().numpy()[:, :, None] * samples[:, None]
+        return rows
 
     def _images(self, atoms: torch.Tensor) -> torch.Tensor:
         hidden = atoms @ self.dictionary.features(torch.float64).T

@@ -1,12 +1,21 @@
 """Products with features from shifted spectra, and neurons with rounded kinks."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srinr import FourierFeatures, FourierOperator, Grid, NeuronDictionary
+from srinr import (
+    ExactDictionary,
+    ExactPlanarDictionary,
+    FourierFeatures,
+    FourierOperator,
+    Grid,
+    NeuronDictionary,
+)
 from srinr.domain import lowpass_frequencies
 from srinr.feature_products import FeatureProducts
 from srinr.real_samples import RealSamples
@@ -15,10 +24,16 @@ from srinr.rounded_dictionary import RoundedDictionary
 PLANE = NeuronDictionary.lattice(2, 5, n_grid=24)
 
 
-def plain_products(dictionary, image):
-    """One transform a feature."""
-    features = dictionary.features(torch.float64)
-    return dictionary.image_samples((features * torch.from_numpy(image)[:, None]).T.contiguous()).numpy()
+def plain_samples(dictionary, images):
+    """By the operator: images (P, n_points) or (n_points,)."""
+    shaped = images.reshape(*images.shape[:-1], *dictionary.grid.shape)
+    return dictionary.real_samples.pack(dictionary.operator.forward(shaped))
+
+
+def plain_products(dictionary, images):
+    """One transform for each image and feature."""
+    features = dictionary.features(torch.float64).numpy()
+    return np.stack([plain_samples(dictionary, features.T * image) for image in images])
 
 
 @settings(deadline=None, max_examples=15)
@@ -26,16 +41,18 @@ def plain_products(dictionary, image):
 def test_products_are_those_of_one_transform_a_feature(seed, constant, cutoff):
     rng = np.random.default_rng(seed)
     dictionary = NeuronDictionary.lattice(2, cutoff, n_grid=20, constant=constant)
-    image = rng.standard_normal(400)
-    found = dictionary.feature_products(torch.from_numpy(image))
-    np.testing.assert_allclose(found, plain_products(dictionary, image), atol=1e-13)
+    images = rng.standard_normal((rng.integers(1, 4), 400))
+    found = dictionary.feature_products(torch.from_numpy(images))
+    np.testing.assert_allclose(found, plain_products(dictionary, images), atol=1e-13)
+    samples = dictionary.image_samples(torch.from_numpy(images)).numpy()
+    np.testing.assert_allclose(samples, plain_samples(dictionary, images), atol=1e-13)
 
 
 def test_products_wrap_around_where_shifts_leave_the_grid():
     dictionary = NeuronDictionary.lattice(3, 7, n_grid=16)  # 7 + 3 is beyond what 16 points represent
-    image = np.random.default_rng(0).standard_normal(256)
-    found = dictionary.feature_products(torch.from_numpy(image))
-    np.testing.assert_allclose(found, plain_products(dictionary, image), atol=1e-13)
+    images = np.random.default_rng(0).standard_normal((1, 256))
+    found = dictionary.feature_products(torch.from_numpy(images))
+    np.testing.assert_allclose(found, plain_products(dictionary, images), atol=1e-13)
 
 
 def test_products_at_chosen_frequencies_without_their_opposites():
@@ -43,9 +60,10 @@ def test_products_at_chosen_frequencies_without_their_opposites():
     encoding = FourierFeatures.lattice(1, 2)
     operator = FourierOperator(Grid(12, dim=2), frequencies)
     dictionary = NeuronDictionary(encoding, operator)
-    image = np.random.default_rng(1).standard_normal(144)
-    found = FeatureProducts(encoding, RealSamples(frequencies), (12, 12))(image)
-    np.testing.assert_allclose(found, plain_products(dictionary, image), atol=1e-13)
+    images = np.random.default_rng(1).standard_normal((2, 144))
+    products = FeatureProducts(encoding, RealSamples(frequencies), (12, 12))
+    np.testing.assert_allclose(products(images), plain_products(dictionary, images), atol=1e-13)
+    np.testing.assert_allclose(products.samples(images), plain_samples(dictionary, images), atol=1e-13)
 
 
 def test_products_need_integer_frequencies():
@@ -57,6 +75,32 @@ def test_products_need_integer_frequencies():
     np.testing.assert_allclose(
         dictionary.jacobian(atom) @ atom, dictionary.coefficients(atom[None])[0], atol=1e-12
     )
+
+
+@pytest.mark.parametrize(
+    "dictionary",
+    [
+        PLANE,
+        NeuronDictionary.lattice(2, 5, n_grid=24, constant=False),
+        NeuronDictionary.lattice(2, 6, dim=1),
+        dataclasses.replace(PLANE, memory_limit=2 * 24**2 * 25 * 8),
+        RoundedDictionary(PLANE, 1.5),
+        ExactPlanarDictionary(FourierFeatures.lattice(1, 2), lowpass_frequencies(3, 2)),
+        ExactDictionary(2, lowpass_frequencies(5, 1)),
+    ],
+    ids=["plane", "without constant", "line", "in blocks", "rounded", "exact plane", "exact line"],
+)
+def test_jacobians_are_the_jacobian_of_each_atom(dictionary):
+    sharp = dictionary.dictionary if isinstance(dictionary, RoundedDictionary) else dictionary
+    atoms = np.random.default_rng(5).standard_normal((7, sharp.encoding.n_features))
+    found = dictionary.jacobians(atoms)
+    expected = np.stack([dictionary.jacobian(atom) for atom in atoms])
+    np.testing.assert_allclose(found, expected, atol=1e-14)
+    # Homogeneous neurons are their own derivative along themselves.
+    np.testing.assert_allclose(
+        np.einsum("pmd,pd->pm", found, atoms), dictionary.coefficients(atoms), atol=1e-12
+    )
+    assert dictionary.jacobians(atoms[:0]).shape == (0, *expected.shape[1:])
 
 
 @settings(deadline=None, max_examples=15)
