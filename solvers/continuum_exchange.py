@@ -30,7 +30,7 @@ class ContinuumExchange:
     exchange : DualExchange
         Options of the search on the grid, and the number of steps.
     n_grid : int, optional
-        Points per axis of the grid; by default what :meth:`srinr.NeuronDictionary.lattice` takes.
+        Points per axis of the grid; by default that of :meth:`srinr.ExactPlanarDictionary.on_grid`.
 
     Examples
     --------

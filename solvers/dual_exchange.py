@@ -37,6 +37,8 @@ _GROW_BELOW = 1.02
 _GROWTH = 1.5
 #: Longest proximal step, in norms of the dual vector: shorter ones creep along nearly flat directions.
 _LONGEST = 1e4
+#: Size, over that of a step's, and number of the searches that must find nothing at the end: narrow peaks escape one.
+_LARGER, _CONFIRMATIONS = 4, 3
 #: Factor of the first step of a warm start.
 _WARM = 100.0
 
@@ -174,7 +176,7 @@ class DualExchange:
         tolerances: Tolerances,
         rng: np.random.Generator,
     ) -> SolverState:
-        """Converged when a search of four times the size leaves the gap closed; else what it found is added."""
+        """Converged when large searches in a row leave the gap closed; else what one found is added."""
         dual = state.dual_variable
         assert dual is not None
         # Half of it, for what the searches of all rounds leave unseen.
@@ -182,15 +184,16 @@ class DualExchange:
         bound = problem.dual_bound(dual, state.max_ratio)
         if problem.objective(measure) - bound > wanted:
             return state
-        larger = dataclasses.replace(self.search, n_starts=4 * self.search.n_starts)
-        peaks = dual_peaks(problem, dual, larger, state.working_set, rng)
-        ratio = max(peaks.max_ratio, state.max_ratio)
-        state = dataclasses.replace(state, max_ratio=ratio, n_searches=state.n_searches + 1)
-        if problem.objective(measure) - problem.dual_bound(dual, ratio) <= wanted:
-            return dataclasses.replace(state, measure=measure, status=Status.CONVERGED)
-        assert state.rows is not None
-        rows = with_violated(state.rows, problem, peaks, tolerances)
-        return dataclasses.replace(state, rows=rows, working_set=rows.atoms)
+        larger = dataclasses.replace(self.search, n_starts=_LARGER * self.search.n_starts)
+        for _ in range(_CONFIRMATIONS):
+            peaks = dual_peaks(problem, dual, larger, state.working_set, rng)
+            ratio = max(peaks.max_ratio, state.max_ratio)
+            state = dataclasses.replace(state, max_ratio=ratio, n_searches=state.n_searches + 1)
+            if problem.objective(measure) - problem.dual_bound(dual, ratio) > wanted:
+                assert state.rows is not None
+                rows = with_violated(state.rows, problem, peaks, tolerances)
+                return dataclasses.replace(state, rows=rows, working_set=rows.atoms)
+        return dataclasses.replace(state, measure=measure, status=Status.CONVERGED)
 
     def _closed(
         self,

@@ -10,13 +10,11 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from numpy.typing import NDArray
 
 from srinr.measures import DiscreteMeasure
 from srinr.solvers.atom_search import AtomSearch, search_atoms
-from srinr.solvers.merge import merge_atoms
 from srinr.solvers.problem import MeasureProblem
-from srinr.solvers.reduced import Polish, ReducedFits, cleaned, fitted_model
+from srinr.solvers.reduced import Polish, ReducedFits, cleaned, fitted_model, smaller
 
 #: Of the search for the next neuron.
 _SEARCH = AtomSearch(64, 20)
@@ -24,8 +22,6 @@ _SEARCH = AtomSearch(64, 20)
 ROUNDED = (3.0, 1.5)
 #: Steps after which a fit of few atoms is asked whether it falls.
 _PATIENCE = 5
-#: Cosine of atoms that are one.
-_MERGED = 0.98
 
 
 def pursued_fits(
@@ -67,28 +63,20 @@ def pursued_fits(
     1
     """
     limits = dataclasses.replace(options or Polish(), patience=_PATIENCE)
-    n_features = problem.dictionary.encoding.n_features
+    nothing = DiscreteMeasure(np.zeros((0, problem.dictionary.encoding.n_features)), np.zeros(0))
+    model = nothing if start is None else start
     found: list[DiscreteMeasure] = []
-
-    def insert(model: DiscreteMeasure) -> tuple[DiscreteMeasure, float] | None:
-        atom = _next_atom(problem, model, rng)
-        if atom is None:
-            return None
-        start = _with_amplitudes(problem, np.concatenate([model.atoms, atom[None]]))
-        return fitted_model(problem, start, limits, rounded, continuum)
-
-    model = DiscreteMeasure(np.zeros((0, n_features)), np.zeros(0)) if start is None else start
-    for n in range(model.n_atoms + 1, model.n_atoms + max_inserted + 1):
-        fit = insert(model) if n * n_features <= len(problem.data) else None
-        if fit is None:
+    for _ in range(max_inserted):
+        grown = _with_next_atom(problem, model, rng)
+        if grown is None or grown.atoms.size > len(problem.data):
             break
-        model, error = fit
+        model, error = fitted_model(problem, grown, limits, rounded, continuum)
         if error <= limits.accept:
             return ReducedFits(cleaned(continuum or problem, model, limits), tuple(found))
         found.append(model)
-    while model.n_atoms > 2:
+    while model.n_atoms > 2 and (fewer := smaller(model)) is not None:
         before = problem.relative_residual(model)
-        model, error = fitted_model(problem, _without_smallest(model), limits, rounded, continuum)
+        model, error = fitted_model(problem, fewer, limits, rounded, continuum)
         if error <= limits.accept:
             return ReducedFits(cleaned(continuum or problem, model, limits), tuple(found))
         if problem.relative_residual(model) > before:
@@ -97,25 +85,17 @@ def pursued_fits(
     return ReducedFits(None, tuple(found))
 
 
-def _without_smallest(model: DiscreteMeasure) -> DiscreteMeasure:
-    """Merged neighbors, and the smallest left out."""
-    merged = merge_atoms(model, _MERGED)
-    return DiscreteMeasure(merged.atoms[:-1], merged.amplitudes[:-1])
-
-
-def _with_amplitudes(problem: MeasureProblem, atoms: NDArray[np.float64]) -> DiscreteMeasure:
-    """Given atoms with the amplitudes that fit the data best."""
-    columns = problem.dictionary.coefficients(atoms).T
-    return DiscreteMeasure(atoms, np.linalg.lstsq(columns, problem.data, rcond=None)[0])
-
-
-def _next_atom(
+def _with_next_atom(
     problem: MeasureProblem, model: DiscreteMeasure, rng: np.random.Generator
-) -> NDArray[np.float64] | None:
-    """The direction that the residual correlates with most."""
+) -> DiscreteMeasure | None:
+    """The model and the neuron that its residual correlates with most, all with the amplitudes that fit best."""
     residual = problem.data - problem.predict(model)
     if not residual.any():
         return None
     unit = residual / np.linalg.norm(residual)
     peaks = search_atoms(problem.dictionary, problem.weighting, unit, rng, _SEARCH)
-    return peaks.atoms[0] if len(peaks.ratios) else None
+    if not len(peaks.ratios):
+        return None
+    atoms = np.concatenate([model.atoms, peaks.atoms[:1]])
+    columns = problem.dictionary.coefficients(atoms).T
+    return DiscreteMeasure(atoms, np.linalg.lstsq(columns, problem.data, rcond=None)[0])

@@ -25,6 +25,8 @@ _NEAR, _ALIASING = 5e-3, 2.0
 _FEW_STEPS, _STEEP = 4, 0.5
 #: Steps of a fit with fewer atoms, and the relative residual that is rounding.
 _CLEANING_STEPS, _ROUNDING = 30, 1e-12
+#: Cosine of atoms that are one, and size, relative to the largest, of those that are none.
+_SAME, _NEGLIGIBLE = 0.98, 1e-6
 
 
 @dataclass(frozen=True)
@@ -220,8 +222,8 @@ def cleaned(problem: MeasureProblem, fitted: DiscreteMeasure, limits: Polish) ->
     """Merge and drop what is superfluous as long as the model stays exact, then polish to rounding."""
     # Fits with superfluous atoms have singular Jacobians and creep: only the smallest model is taken to the end.
     models = [fitted]
-    while (smaller := _smaller(models[-1])) is not None:
-        trial, residual = polish(problem, smaller, max_steps=_CLEANING_STEPS, tolerance=limits.accept)
+    while (fewer := smaller(models[-1])) is not None:
+        trial, residual = polish(problem, fewer, max_steps=_CLEANING_STEPS, tolerance=limits.accept)
         if residual > limits.accept:
             break
         models.append(trial)
@@ -233,9 +235,9 @@ def cleaned(problem: MeasureProblem, fitted: DiscreteMeasure, limits: Polish) ->
     return min(ends, key=lambda end: end[1])[0]
 
 
-def _smaller(model: DiscreteMeasure) -> DiscreteMeasure | None:
-    """Close atoms merged, or else the smallest left out."""
-    merged = merge_atoms(prune(model, 1e-6), 0.98)
+def smaller(model: DiscreteMeasure) -> DiscreteMeasure | None:
+    """Close atoms merged, or else the smallest left out; None for a model of one atom."""
+    merged = merge_atoms(prune(model, _NEGLIGIBLE), _SAME)
     if merged.n_atoms < model.n_atoms:
         return merged
     return DiscreteMeasure(merged.atoms[:-1], merged.amplitudes[:-1]) if merged.n_atoms > 1 else None

@@ -272,7 +272,9 @@ class _Keeper:
         self, state: SolverState, measure: DiscreteMeasure, rng: np.random.Generator
     ) -> tuple[float, NDArray[np.float64] | None]:
         problem = self._problem
-        duals = [d for d in (self._dual, state.dual_variable) if d is not None and np.isfinite(d).all()]
+        # The last one belongs to the last measure: where it closes the gap, the two go together.
+        duals = [d for d in (state.dual_variable, self._dual) if d is not None and np.isfinite(d).all()]
+        enough = problem.objective(measure) * (1 - self._tolerances.gap_tol)
         best: tuple[float, NDArray[np.float64] | None] = (-np.inf, None)
         extra = np.concatenate([measure.normalized().atoms, state.working_set])
         for dual in duals if problem.data.any() else []:
@@ -282,4 +284,6 @@ class _Keeper:
             bound = problem.dual_bound(dual, peaks.max_ratio)
             if bound > best[0]:
                 best = bound, dual / max(1.0, peaks.max_ratio)
+            if bound >= enough:
+                break
         return best if problem.data.any() else (0.0, state.dual_variable)

@@ -27,6 +27,8 @@ Complex = NDArray[np.complex128]
 #: Complex entries of the results that are kept (16 MiB): solvers ask for the values and then the
 #: derivatives at the same atoms.
 _KEPT_ENTRIES = 2**20
+#: Of the grid of searches, per cycle of the highest frequency that a sampled neuron shares with a feature.
+_POINTS_PER_CYCLE = 3
 
 
 class InaccurateCoefficientsWarning(RuntimeWarning):
@@ -204,9 +206,12 @@ class ExactPlanarDictionary:
         Parameters
         ----------
         n_grid : int, optional
-            Points per axis; by default what :meth:`NeuronDictionary.lattice` takes.
+            Points per axis; by default what :meth:`NeuronDictionary.lattice` takes, and at least three per cycle of
+            the cutoff.
         """
-        n = n_grid or default_grid_points(self._cutoff, self.max_frequency, 2)
+        # With two points per cycle aliasing grows to 2e-3 of the samples: searches fit it, and lose the neurons.
+        at_least = _POINTS_PER_CYCLE * (self._cutoff + self.max_frequency)
+        n = n_grid or max(default_grid_points(self._cutoff, self.max_frequency, 2), at_least)
         if n not in self._grids:
             self._grids[n] = NeuronDictionary(
                 self.encoding, FourierOperator(Grid(n, dim=2), self.frequencies)

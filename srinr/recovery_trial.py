@@ -60,7 +60,8 @@ def recovery_trial(
         Whether samples and fit use exact coefficients (one and two dimensions); otherwise both use the
         pixels of the same grid, which hides the aliasing error.
     n_grid : int, default 64
-        Points per axis for searches, pictures and the certificate; raised where the cutoff needs more.
+        Points per axis for pictures, the certificate and, without the continuum, the solver; raised where the
+        cutoff needs more.
     recovery_seconds : float, default 3600
         Time limit of the recovery.
     certify_seconds : float, default 0
@@ -93,7 +94,7 @@ def recovery_trial(
     if solver is None:
         exchange = DualExchange(max_steps=40 + 4 * cutoff)
         planar = isinstance(exact, ExactPlanarDictionary)
-        solver = ContinuumExchange(exchange, n_grid=n) if planar else exchange
+        solver = ContinuumExchange(exchange) if planar else exchange
     watch = _Watch(grid, grid.image(teacher))
     start = time.perf_counter()
     solution = solve(

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srinr.dictionary import Dictionary, NeuronDictionary
+from srinr.domain import lowpass_frequencies
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.exact_planar_dictionary import ExactPlanarDictionary
 from srinr.measures import DiscreteMeasure
@@ -76,6 +77,13 @@ def test_grids_come_close(name):
     errors = [np.abs(dictionary.on_grid(n).coefficients(atoms) - exact).max() for n in (64, 512)]
     assert errors[1] < 2e-5 and errors[1] < errors[0] / 8**1.7
     assert isinstance(dictionary.on_grid(), NeuronDictionary)
+    assert dictionary.on_grid().grid.shape == (64, 64)
+
+
+def test_grids_for_searches_have_three_points_per_cycle():
+    high = ExactPlanarDictionary(FourierFeatures.lattice(2, 2), lowpass_frequencies(30, 2))
+    assert high.on_grid().grid.shape == (96, 96)
+    assert high.on_grid(66).grid.shape == (66, 66)
 
 
 def test_samples_and_images():
