@@ -14,6 +14,7 @@ def sweep(
     widths: own.Widths = None,
     cutoffs: own.Cutoffs = None,
     trials: own.Trials = None,
+    recovery_seconds: own.RecoverySeconds = None,
     certify_seconds: own.CertifySeconds = None,
     size: own.GridSize = None,
     adam_steps: own.AdamStepsOption = None,

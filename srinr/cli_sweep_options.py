@@ -79,6 +79,13 @@ Trials = Annotated[
     int | None,
     typer.Option(min=1, rich_help_panel=_TABLE, show_default="10", help="Trials in each cell."),
 ]
+RecoverySeconds = Annotated[
+    float | None,
+    typer.Option(
+        min=1.0, rich_help_panel=_TABLE, show_default="3600",
+        help="Mode srinr: time limit of each recovery; then what it has by then counts.",
+    ),
+]  # fmt: skip
 CertifySeconds = Annotated[
     float | None,
     typer.Option(
@@ -136,6 +143,7 @@ class SweepCommand:
     widths: str | None
     cutoffs: str | None
     trials: int | None
+    recovery_seconds: float | None
     certify_seconds: float | None
     size: int | None
     adam_steps: int | None

@@ -131,8 +131,9 @@ def _range(text: str, flag: str) -> tuple[int, ...]:
 def _trial(command: SweepCommand, table: RecoveryTable) -> Callable[..., Any]:
     """The trial function with its settings bound; those of the other mode are refused."""
     paper = command.mode is Mode.PAPER
+    limits = {"recovery_seconds": command.recovery_seconds, "certify_seconds": command.certify_seconds}
     wrong = (
-        {"--certify-seconds": command.certify_seconds}
+        {f"--{name.replace('_', '-')}": value for name, value in limits.items()}
         if paper
         else {"--grid": command.size, "--adam-steps": command.adam_steps}
     )
@@ -140,8 +141,9 @@ def _trial(command: SweepCommand, table: RecoveryTable) -> Callable[..., Any]:
     if given:
         raise UsageError(f"{', '.join(given)}: not an option of --mode {command.mode.value}")
     if not paper:
-        seconds = 60.0 if command.certify_seconds is None else command.certify_seconds
-        return functools.partial(table.trial, certify_seconds=seconds)
+        return functools.partial(
+            table.trial, **{n: value for n, value in limits.items() if value is not None}
+        )
     n_grid = command.size or (_QUICK_GRID if command.quick else 1024)
     n_steps = command.adam_steps or (_QUICK_ADAM_STEPS if command.quick else 5000)
     return functools.partial(table.published, n_grid=n_grid, n_steps=n_steps)

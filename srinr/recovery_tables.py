@@ -53,37 +53,61 @@ class RecoveryTable:
 
 
 def standard(
-    rng: np.random.Generator, n_neurons: int, cutoff: int, *, certify_seconds: float = 60.0
+    rng: np.random.Generator,
+    n_neurons: int,
+    cutoff: int,
+    *,
+    recovery_seconds: float = 3600.0,
+    certify_seconds: float = 60.0,
 ) -> Figures:
     """Lattice features up to 2, standard weight decay."""
-    return recovery_trial(rng, n_neurons, cutoff, certify_seconds=certify_seconds)
+    return recovery_trial(
+        rng, n_neurons, cutoff, recovery_seconds=recovery_seconds, certify_seconds=certify_seconds
+    )
 
 
 def modified_1(
-    rng: np.random.Generator, n_neurons: int, cutoff: int, *, certify_seconds: float = 60.0
+    rng: np.random.Generator,
+    n_neurons: int,
+    cutoff: int,
+    *,
+    recovery_seconds: float = 3600.0,
+    certify_seconds: float = 60.0,
 ) -> Figures:
     """Lattice features up to 2, modified weight decay I."""
     return recovery_trial(
-        rng, n_neurons, cutoff, weighting=FourierWeighting(), certify_seconds=certify_seconds
-    )
+        rng, n_neurons, cutoff, weighting=FourierWeighting(), recovery_seconds=recovery_seconds,
+        certify_seconds=certify_seconds,
+    )  # fmt: skip
 
 
 def restricted_standard(
-    rng: np.random.Generator, n_neurons: int, cutoff: int, *, certify_seconds: float = 60.0
+    rng: np.random.Generator,
+    n_neurons: int,
+    cutoff: int,
+    *,
+    recovery_seconds: float = 3600.0,
+    certify_seconds: float = 60.0,
 ) -> Figures:
     """Frequencies e_1 and e_2 without the constant, standard weight decay."""
     return recovery_trial(
-        rng, n_neurons, cutoff, encoding=restricted_features(), certify_seconds=certify_seconds
-    )
+        rng, n_neurons, cutoff, encoding=restricted_features(), recovery_seconds=recovery_seconds,
+        certify_seconds=certify_seconds,
+    )  # fmt: skip
 
 
 def restricted_modified_2(
-    rng: np.random.Generator, n_neurons: int, cutoff: int, *, certify_seconds: float = 60.0
+    rng: np.random.Generator,
+    n_neurons: int,
+    cutoff: int,
+    *,
+    recovery_seconds: float = 3600.0,
+    certify_seconds: float = 60.0,
 ) -> Figures:
     """Frequencies e_1 and e_2 without the constant, modified weight decay II."""
     return recovery_trial(
         rng, n_neurons, cutoff, encoding=restricted_features(), weighting=IntegralWeighting(),
-        certify_seconds=certify_seconds,
+        recovery_seconds=recovery_seconds, certify_seconds=certify_seconds,
     )  # fmt: skip
 
 
