@@ -14,7 +14,7 @@ from srinr.solvers.solution import SolverState
 #: Relative residual from which on exact models of few atoms are tried.
 _TRY_BELOW = 0.06
 _TRY_EVERY = 4
-#: Pursuits before the first steps: cutoff over the highest frequency of the features, roundings in pixels of a grid of
+#: Pursuits before the first step: cutoff over the highest frequency of the features, roundings in pixels of a grid of
 #: 16 points per cycle. What one misses another finds.
 _OPENINGS: tuple[tuple[int, tuple[float, ...]], ...] = (
     (4, (2.0,)),
@@ -36,14 +36,14 @@ def opening_fits(
     options: Polish,
     continuum: MeasureProblem | None = None,
 ) -> ReducedFits | None:
-    """Models of one to four atoms by pursuit, before each of the first steps another way: often that is all.
+    """Models of one to four atoms by pursuit in several ways, before the first step: often that is all.
 
     Parameters
     ----------
     problem : MeasureProblem
         Of a grid; pursued on its low frequencies where it has enough points.
     state : SolverState
-        Its number of steps chooses the pursuit.
+        Whether it is the first.
     rng, options, continuum
         As in :func:`srinr.solvers.pursuit.pursued_fits`.
 
@@ -52,13 +52,21 @@ def opening_fits(
     ReducedFits or None
         None later on, and for penalized problems.
     """
-    if state.n_steps >= len(_OPENINGS) or problem.strength:
+    if state.n_steps or problem.strength:
         return None
-    cycles, rounded = _OPENINGS[state.n_steps]
-    coarse = coarse_problem(problem, cycles)
-    if coarse is not None:
-        problem, continuum = coarse, continuum or problem
-    return pursued_fits(problem, rng, options, rounded=rounded, continuum=continuum)
+    exact: DiscreteMeasure | None = None
+    others: list[DiscreteMeasure] = []
+    for cycles, rounded in _OPENINGS:
+        coarse = coarse_problem(problem, cycles)
+        fits = pursued_fits(
+            coarse or problem, rng, options, rounded=rounded,
+            continuum=continuum if coarse is None else continuum or problem,
+        )  # fmt: skip
+        exact = exact or fits.exact
+        others.extend(fits.others)
+        if exact is not None and overdetermined(problem, exact):
+            break
+    return ReducedFits(exact, tuple(others))
 
 
 def later_fits(
