@@ -120,10 +120,10 @@ def _normal_equations(
     rows = np.empty((n * (n_features + 1), m))
     rows[:n] = problem.dictionary.coefficients(w)
     jacobians = rows[n:].reshape(n, n_features, m)
+    jacobians[:] = problem.dictionary.jacobians(w).transpose(0, 2, 1)
     rho, slopes = weights_and_gradients(problem.weighting, problem.dictionary, w)
     decay = np.zeros((n, n_features, n_features))
     for i in range(n):
-        jacobians[i] = problem.dictionary.jacobian(w[i]).T
         if isinstance(problem.weighting, StandardWeighting):
             decay[i] = np.eye(n_features)
         elif isinstance(problem.weighting, FourierWeighting):

@@ -23,9 +23,9 @@ from srinr.solvers.problem import MeasureProblem
 Vector = NDArray[np.float64]
 
 
-def stacked_jacobian(dictionary: Dictionary | RoundedDictionary, vectors: Vector, signs: Vector) -> Vector:
-    """Jacobian ``[s_1 J(v_1), ..., s_P J(v_P)]`` of the prediction, shape (m, P D)."""
-    rows = dictionary.jacobians(vectors).transpose(0, 2, 1) * signs[:, None, None]
+def stacked_jacobian(dictionary: Dictionary | RoundedDictionary, vectors: Vector, factors: Vector) -> Vector:
+    """Jacobian ``[c_1 J(v_1), ..., c_P J(v_P)]`` of the prediction, shape (m, P D); factors are signs or amplitudes."""
+    rows = dictionary.jacobians(vectors).transpose(0, 2, 1) * factors[:, None, None]
     return rows.reshape(-1, rows.shape[2]).T
 
 
@@ -125,6 +125,9 @@ class _Normal:
         self._jacobian, self._residual, self._tall = jacobian, residual, n <= m
         self._gram = jacobian.T @ jacobian if self._tall else jacobian @ jacobian.T
         self._unit = float(np.trace(self._gram)) / max(n, 1)
+        if not np.isfinite(self._unit):
+            # The factorization does not look.
+            raise ValueError("the Jacobian of a fit must not contain NaN or infinite numbers")
 
     def step(self, damping: float) -> Vector:
         """The damped step; the damping is relative to the mean square column."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from srinr.measures import DiscreteMeasure
@@ -56,8 +58,10 @@ def opening_fits(
         return None
     exact: DiscreteMeasure | None = None
     others: list[DiscreteMeasure] = []
+    # Features and index tables of a coarse grid serve all pursuits on it.
+    on_coarse_grid = functools.cache(functools.partial(coarse_problem, problem))
     for cycles, rounded in _OPENINGS:
-        coarse = coarse_problem(problem, cycles)
+        coarse = on_coarse_grid(cycles)
         fits = pursued_fits(
             coarse or problem, rng, options, rounded=rounded,
             continuum=continuum if coarse is None else continuum or problem,

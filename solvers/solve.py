@@ -257,10 +257,10 @@ class _Keeper:
         _, measure, record = self._best
         # Who asks for any exact fit does not wait for a bound.
         unbounded = not np.isfinite(self._tolerances.gap_tol)
-        bound, dual = (-np.inf, self._dual) if unbounded else self._confirmed(state, measure, rng)
+        enough = record.objective - self._tolerances.gap_tol * abs(record.objective)
+        bound, dual = (-np.inf, self._dual) if unbounded else self._confirmed(state, measure, enough, rng)
         status, message = state.status, state.message or state.status.message
-        wanted = self._tolerances.gap_tol * abs(record.objective)
-        if status is Status.CONVERGED and record.objective - bound > wanted:
+        if status is Status.CONVERGED and bound < enough:
             status = Status.CONVERGED_INACCURATE
             message = f"a larger search widened the gap to {record.objective - bound:.2e}; {status.message}"
         return Solution(
@@ -269,12 +269,11 @@ class _Keeper:
         )  # fmt: skip
 
     def _confirmed(
-        self, state: SolverState, measure: DiscreteMeasure, rng: np.random.Generator
+        self, state: SolverState, measure: DiscreteMeasure, enough: float, rng: np.random.Generator
     ) -> tuple[float, NDArray[np.float64] | None]:
         problem = self._problem
         # The last one belongs to the last measure: where it closes the gap, the two go together.
         duals = [d for d in (state.dual_variable, self._dual) if d is not None and np.isfinite(d).all()]
-        enough = problem.objective(measure) * (1 - self._tolerances.gap_tol)
         best: tuple[float, NDArray[np.float64] | None] = (-np.inf, None)
         extra = np.concatenate([measure.normalized().atoms, state.working_set])
         for dual in duals if problem.data.any() else []:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srinr.measures import DiscreteMeasure
+from srinr.solvers.polish import stacked_jacobian
 from srinr.solvers.problem import MeasureProblem
 from srinr.weightings import weights_and_gradients
 
@@ -69,7 +70,7 @@ def support_equations(problem: MeasureProblem, measure: DiscreteMeasure) -> Supp
     """
     signs = np.sign(measure.amplitudes)
     _, gradients = weights_and_gradients(problem.weighting, problem.dictionary, measure.atoms)
-    jacobians = np.concatenate([problem.dictionary.jacobian(atom) for atom in measure.atoms], axis=1)
+    jacobians = stacked_jacobian(problem.dictionary, measure.atoms, np.ones(measure.n_atoms))
     targets = (signs[:, None] * gradients).ravel()
     left, singular, right = np.linalg.svd(jacobians, full_matrices=False)
     rank = int((singular > _RANK_TOL * singular[0]).sum())

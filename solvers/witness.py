@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from srinr.measures import DiscreteMeasure
 from srinr.solvers.certificate import Witness
+from srinr.solvers.polish import stacked_jacobian
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.support import SupportEquations
 
@@ -110,12 +111,10 @@ def _corrected(problem: MeasureProblem, moved: DiscreteMeasure, n_moved: int) ->
         if float(np.linalg.norm(residual)) <= 1e-15 * scale:
             return current
         new = slice(n_moved, None)
-        blocks = [
-            a * dictionary.jacobian(w) for a, w in zip(amplitudes[:n_moved], atoms[:n_moved], strict=True)
-        ]
+        moves = stacked_jacobian(dictionary, atoms[:n_moved], amplitudes[:n_moved])
         # Relative changes of the new amplitudes: none changes sign.
-        blocks.append((dictionary.coefficients(atoms[new]) * amplitudes[new, None]).T)
-        change = np.linalg.lstsq(np.concatenate(blocks, axis=1), -residual, rcond=1e-12)[0]
+        sizes = (dictionary.coefficients(atoms[new]) * amplitudes[new, None]).T
+        change = np.linalg.lstsq(np.concatenate([moves, sizes], axis=1), -residual, rcond=1e-12)[0]
         if not np.isfinite(change).all():
             return None
         atoms[:n_moved] += change[: atoms[:n_moved].size].reshape(n_moved, -1)

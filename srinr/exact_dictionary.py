@@ -132,8 +132,8 @@ class ExactDictionary:
 
     def jacobians(self, atoms: Vector) -> Vector:
         """Jacobians at atoms (P, D), shape (P, m, D)."""
-        empty = np.zeros((0, self.real_samples.n_real, self.encoding.n_features))
-        return np.stack([self.jacobian(atom) for atom in atoms]) if len(atoms) else empty
+        shape = len(atoms), self.real_samples.n_real, self.encoding.n_features
+        return np.reshape([self.jacobian(atom) for atom in atoms], shape)
 
     def correlations(self, dual: Vector, atoms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """``eta`` (P,) and its gradients (P, D)."""

@@ -163,8 +163,8 @@ class ExactPlanarDictionary:
 
     def jacobians(self, atoms: Vector) -> Vector:
         """Jacobians at atoms (P, D), shape (P, m, D)."""
-        empty = np.zeros((0, self.real_samples.n_real, self.encoding.n_features))
-        return np.stack([self.jacobian(atom) for atom in atoms]) if len(atoms) else empty
+        shape = len(atoms), self.real_samples.n_real, self.encoding.n_features
+        return np.reshape([self.jacobian(atom) for atom in atoms], shape)
 
     def correlations(self, dual: Vector, atoms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """``eta`` (P,) and its gradients (P, D)."""
@@ -207,7 +207,7 @@ class ExactPlanarDictionary:
         ----------
         n_grid : int, optional
             Points per axis; by default what :meth:`NeuronDictionary.lattice` takes, and at least three per cycle of
-            the cutoff.
+            the cutoff and the features together.
         """
         # With two points per cycle aliasing grows to 2e-3 of the samples: searches fit it, and lose the neurons.
         at_least = _POINTS_PER_CYCLE * (self._cutoff + self.max_frequency)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from srinr import DiscreteMeasure, NeuronDictionary
 from srinr.solvers import MeasureProblem
 from srinr.solvers.merge import balanced, from_balanced, merge_atoms, prune
-from srinr.solvers.polish import polish, stacked_jacobian
+from srinr.solvers.polish import _Normal, polish, stacked_jacobian
 from srinr.solvers.reduced import Polish, reduced_model
 
 
@@ -103,6 +103,14 @@ def test_polish_with_repeated_atoms_and_with_none(planar):
     assert polish(problem, moved(double, 0.01))[1] < 1e-12
     nothing = DiscreteMeasure(np.zeros((0, 25)), [])
     assert polish(problem, nothing)[1] == 1.0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_jacobian_that_is_not_finite_ends_a_step(value):
+    jacobian = np.ones((4, 3))
+    jacobian[1, 2] = value
+    with pytest.raises(ValueError, match="NaN"), np.errstate(invalid="ignore"):
+        _Normal(jacobian, np.ones(4))
 
 
 def test_reduced_model_finds_the_teacher_in_a_crowd(planar):
