@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from srinr.dictionary import NeuronDictionary
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.solvers.students import Students, data_and_gradients, decay_gradients
 from srinr.weightings import Weighting
 

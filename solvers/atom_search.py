@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srinr.dictionary import Dictionary, NeuronDictionary
+from srinr.dictionary import Dictionary
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.weightings import StandardWeighting, Weighting
 
 Vector = NDArray[np.float64]

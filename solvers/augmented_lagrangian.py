@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srinr.dictionary import Dictionary, NeuronDictionary
+from srinr.dictionary import Dictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.solvers.adam_stage import AdamSteps, Moments, Watch, adam_stage
 from srinr.solvers.least_squares_stage import LevenbergMarquardtSteps, least_squares_stage
 from srinr.solvers.problem import MeasureProblem

@@ -12,11 +12,12 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from srinr.dictionary import Dictionary, NeuronDictionary, default_grid_points
+from srinr.dictionary import Dictionary
 from srinr.domain import Grid
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.interruption import DeferredInterrupt
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary, default_grid_points
 from srinr.operators.fourier import FourierOperator
 from srinr.progress import progress_bar
 from srinr.samples import FourierSamples

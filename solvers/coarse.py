@@ -6,9 +6,9 @@ import dataclasses
 
 import numpy as np
 
-from srinr.dictionary import NeuronDictionary
 from srinr.domain import Grid
 from srinr.encodings.fourier_features import FourierFeatures
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.operators.fourier import FourierOperator
 from srinr.samples import FourierSamples
 from srinr.solvers.problem import MeasureProblem

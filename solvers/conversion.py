@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srinr.dictionary import NeuronDictionary
 from srinr.inr import INR, measure_from_inr
 from srinr.measures import DiscreteMeasure
 from srinr.networks.shallow import ShallowReLU
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.operators.fourier import FourierOperator
 from srinr.samples import FourierSamples
 from srinr.solvers.problem import MeasureProblem

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from srinr.dictionary import Dictionary, NeuronDictionary
+from srinr.dictionary import Dictionary
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.solvers.patterns import grid_features
 
 Vector = NDArray[np.float64]

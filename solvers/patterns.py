@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srinr.dictionary import Dictionary, NeuronDictionary
+from srinr.dictionary import Dictionary
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.solvers.problem import MeasureProblem
 from srinr.weightings import StandardWeighting
 

@@ -12,8 +12,9 @@ import scipy.linalg
 from numpy.typing import NDArray
 from scipy import sparse
 
-from srinr.dictionary import Dictionary, NeuronDictionary
+from srinr.dictionary import Dictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.rounded_dictionary import RoundedDictionary
 from srinr.solvers.kinks import null_space, pixels_on_kink
 from srinr.solvers.merge import balanced, from_balanced

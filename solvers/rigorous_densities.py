@@ -12,8 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from srinr.dictionary import Dictionary, NeuronDictionary
+from srinr.dictionary import Dictionary
 from srinr.exact_dictionary import ExactDictionary
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.rectified import arcs_1d, feature_products_1d
 
 Vector = NDArray[np.float64]

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from srinr.dictionary import NeuronDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.rigorous_cones import Caps
 from srinr.solvers.rigorous_cover import BoundStatus, CoverResult, cover_sphere

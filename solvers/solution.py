@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from srinr.checkpoint import load_checkpoint, save_checkpoint
-from srinr.dictionary import NeuronDictionary
 from srinr.inr import INR, inr_from_measure
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.solvers.certificate import Certificate
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.signed_rows import SignedRows

@@ -8,9 +8,9 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from srinr.dictionary import NeuronDictionary
 from srinr.exact_dictionary import ExactDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.solvers.certificate import Certificate, Level
 from srinr.solvers.exchange import CertifyOptions, Ending, Limits, exchange
 from srinr.solvers.problem import MeasureProblem

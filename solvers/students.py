@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from srinr.dictionary import NeuronDictionary
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.weightings import StandardWeighting, Weighting
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srinr.dictionary import NeuronDictionary
 from srinr.interruption import DeferredInterrupt
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.progress import progress_bar
 from srinr.solvers.adam_stage import AdamSteps, Moments, adam_stage
 from srinr.solvers.augmented_lagrangian import AugmentedLagrangian

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srinr.dictionary import NeuronDictionary
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.lattice import lattice_frequencies, lattice_weights
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.samples import FourierSamples
 from srinr.solvers.problem import MeasureProblem
 from srinr.status import Status

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from srinr._version import __version__
 
 if TYPE_CHECKING:
-    from srinr.dictionary import NeuronDictionary
     from srinr.domain import ContinuousImage, Grid, half_plane, lowpass_frequencies
     from srinr.encodings.fourier_features import FourierFeatures
     from srinr.encodings.identity import Coordinates
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from srinr.networks.polynomial import PolynomialMLP
     from srinr.networks.shallow import ShallowReLU
     from srinr.networks.siren import Siren
+    from srinr.neuron_dictionary import NeuronDictionary
     from srinr.operators.fourier import FourierOperator
     from srinr.operators.linear import LinearOperator
     from srinr.operators.mri import CoilSensitivity, SamplingMask
@@ -51,7 +51,7 @@ _HOME = {
     "half_plane": "srinr.domain",
     "lowpass_frequencies": "srinr.domain",
     "FourierSamples": "srinr.samples",
-    "NeuronDictionary": "srinr.dictionary",
+    "NeuronDictionary": "srinr.neuron_dictionary",
     "ExactDictionary": "srinr.exact_dictionary",
     "ExactPlanarDictionary": "srinr.exact_planar_dictionary",
     "StandardWeighting": "srinr.weightings",

@@ -17,7 +17,6 @@ from srinr.cli_certify_report import OUTPUTS, report_content, show_verdict, writ
 from srinr.cli_errors import ExitCode, UsageError
 from srinr.cli_inputs import check_size
 from srinr.cli_run import create_folder, log_when, refuse_used
-from srinr.dictionary import NeuronDictionary, default_grid_points
 from srinr.domain import Grid, lowpass_frequencies
 from srinr.encodings.base import Encoding
 from srinr.encodings.fourier_features import FourierFeatures
@@ -26,6 +25,7 @@ from srinr.inr import INR, inr_from_measure, measure_from_inr
 from srinr.lattice import lattice_frequencies
 from srinr.measures import DiscreteMeasure
 from srinr.networks.shallow import ShallowReLU
+from srinr.neuron_dictionary import NeuronDictionary, default_grid_points
 from srinr.operators.fourier import FourierOperator
 from srinr.phantoms.teachers import random_teacher
 from srinr.samples import FourierSamples

@@ -28,7 +28,7 @@ Complex = NDArray[np.complex128]
 class ExactDictionary:
     """Dictionary whose samples are the Fourier coefficients of the continuous neurons, to rounding.
 
-    Its statements are about the continuum, where those of :class:`srinr.dictionary.NeuronDictionary` are about
+    Its statements are about the continuum, where those of :class:`srinr.neuron_dictionary.NeuronDictionary` are about
     a grid. One dimension: neurons over ``FourierFeatures.lattice(max_frequency, dim=1)``.
 
     Parameters

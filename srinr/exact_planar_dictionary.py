@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from srinr.dictionary import NeuronDictionary, default_grid_points
 from srinr.domain import Grid, lowpass_frequencies
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary, default_grid_points
 from srinr.operators.fourier import FourierOperator
 from srinr.real_samples import RealSamples
 from srinr.rectified_planar import MAX_FREQUENCY, PlanarRectified, rectified_coefficients_planar
@@ -39,7 +39,7 @@ class InaccurateCoefficientsWarning(RuntimeWarning):
 class ExactPlanarDictionary:
     """Dictionary whose samples are the Fourier coefficients of the continuous planar neurons.
 
-    Its statements are about the continuum, where those of :class:`srinr.dictionary.NeuronDictionary` are about
+    Its statements are about the continuum, where those of :class:`srinr.neuron_dictionary.NeuronDictionary` are about
     a grid. An evaluation costs milliseconds per neuron (:func:`srinr.rectified_planar.rectified_coefficients_planar`):
     search on a grid (:meth:`on_grid`), polish and verify here.
 

@@ -12,9 +12,9 @@ import time
 import numpy as np
 import torch
 
-from srinr.dictionary import NeuronDictionary
 from srinr.domain import Grid, lowpass_frequencies
 from srinr.encodings.fourier_features import FourierFeatures
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.operators.fourier import FourierOperator
 from srinr.recovery_trial import Figures
 from srinr.samples import FourierSamples

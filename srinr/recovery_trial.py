@@ -7,12 +7,12 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from srinr.dictionary import NeuronDictionary
 from srinr.domain import Grid, lowpass_frequencies
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.exact_dictionary import ExactDictionary
 from srinr.exact_planar_dictionary import ExactPlanarDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.operators.fourier import FourierOperator
 from srinr.solvers.certify import certify
 from srinr.solvers.continuum_exchange import ContinuumExchange

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srinr.dictionary import NeuronDictionary
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.real_samples import RealSamples
 
 Vector = NDArray[np.float64]

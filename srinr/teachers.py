@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from srinr.dictionary import NeuronDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 
 
 def random_teacher(

@@ -4,8 +4,8 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-from srinr.dictionary import NeuronDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 
 _PATH = Path(__file__).resolve().parent.parent / "examples" / "certify_teachers.py"
 

@@ -3,10 +3,11 @@
 import numpy as np
 from plain_checks import PlainGrid, largest_ratio
 
-from srinr.dictionary import Dictionary, NeuronDictionary
+from srinr.dictionary import Dictionary
 from srinr.domain import Grid, lowpass_frequencies
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.operators.fourier import FourierOperator
 from srinr.samples import FourierSamples
 from srinr.solvers.certificate import Certificate, Level

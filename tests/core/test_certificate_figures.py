@@ -8,9 +8,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from srinr import DiscreteMeasure, FourierFeatures, Grid
 from srinr.certificate_figures import _translated, show_certificate_slice, show_certificate_translates
-from srinr.dictionary import NeuronDictionary
 from srinr.encodings.identity import Coordinates
 from srinr.measure_figures import show_atoms, show_gap_history
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.operators.fourier import FourierOperator
 from srinr.panels import line_style
 from srinr.weightings import (

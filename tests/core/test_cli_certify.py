@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from srinr import INR, MLP, DiscreteMeasure, FourierFeatures, FourierSamples, ShallowReLU, inr_from_measure
 from srinr.cli import app
-from srinr.dictionary import NeuronDictionary
 from srinr.inr import measure_from_inr
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.run_folder import load_report
 from srinr.solvers.certificate import Certificate, Level, Witness
 

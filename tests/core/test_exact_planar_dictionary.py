@@ -6,11 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srinr.dictionary import Dictionary, NeuronDictionary
+from srinr.dictionary import Dictionary
 from srinr.domain import lowpass_frequencies
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.exact_planar_dictionary import ExactPlanarDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.weightings import FourierWeighting, IntegralWeighting, weights_and_gradients
 
 AXES = FourierFeatures(np.eye(2), constant=False)

@@ -6,12 +6,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srinr.dictionary import Dictionary, NeuronDictionary, default_grid_points
+from srinr.dictionary import Dictionary
 from srinr.domain import Grid, lowpass_frequencies
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.exact_dictionary import ExactDictionary
 from srinr.inr import inr_from_measure
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary, default_grid_points
 from srinr.operators.fourier import FourierOperator
 from srinr.status import OutOfMemoryError
 

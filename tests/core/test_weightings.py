@@ -6,8 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srinr.dictionary import Dictionary, NeuronDictionary
+from srinr.dictionary import Dictionary
 from srinr.exact_dictionary import ExactDictionary
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.weightings import (
     CustomWeighting,
     FourierWeighting,

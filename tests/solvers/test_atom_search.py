@@ -6,10 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srinr.dictionary import Dictionary, NeuronDictionary
+from srinr.dictionary import Dictionary
 from srinr.domain import Grid, lowpass_frequencies
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.exact_dictionary import ExactDictionary
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.operators.fourier import FourierOperator
 from srinr.solvers.atom_search import AtomSearch, ratio_and_gradient, ratios, search_atoms
 from srinr.weightings import (

@@ -10,10 +10,10 @@ from certified_teachers import certified_teacher, lattice_2d, plain
 from plain_checks import largest_ratio
 from small_teachers import QUICK, check_verdict, line, plain_grid, random_teacher, restricted, sampled
 
-from srinr.dictionary import NeuronDictionary
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.exact_dictionary import ExactDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.operators.fourier import FourierOperator
 from srinr.samples import FourierSamples
 from srinr.solvers import exchange as exchange_module

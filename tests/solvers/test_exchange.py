@@ -7,8 +7,8 @@ import pytest
 import torch
 from small_teachers import line, random_teacher, restricted, sampled
 
-from srinr.dictionary import NeuronDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.solvers.atom_search import ratios
 from srinr.solvers.exchange import CertifyOptions, Ending, Exchange, Limits, clearance, exchange
 from srinr.solvers.problem import MeasureProblem

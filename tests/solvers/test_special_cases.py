@@ -5,8 +5,8 @@ import pytest
 from plain_checks import largest_ratio
 from small_teachers import QUICK, check_verdict, line, plain_grid, random_teacher, restricted, sampled
 
-from srinr.dictionary import NeuronDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.solvers.certificate import Certificate, Level
 from srinr.solvers.certify import certify
 from srinr.solvers.problem import MeasureProblem

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from certified_teachers import certified_teacher, lattice_2d
 
-from srinr.dictionary import Dictionary, NeuronDictionary
+from srinr.dictionary import Dictionary
 from srinr.domain import Grid, lowpass_frequencies
 from srinr.encodings.fourier_features import FourierFeatures
 from srinr.exact_dictionary import ExactDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.operators.fourier import FourierOperator
 from srinr.samples import FourierSamples
 from srinr.solvers.atom_search import AtomSearch, ratios, search_atoms

@@ -7,8 +7,8 @@ import pytest
 from certified_teachers import certified_teacher, lattice_2d
 from small_teachers import QUICK, line, random_teacher, sampled
 
-from srinr.dictionary import NeuronDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.samples import FourierSamples
 from srinr.solvers.atom_search import AtomSearch, ratios, search_atoms
 from srinr.solvers.certificate import Certificate, Level, Witness

@@ -5,8 +5,8 @@ import pytest
 from certified_teachers import certified_teacher, lattice_2d, plain
 from small_teachers import line, plain_grid, random_teacher, sampled
 
-from srinr.dictionary import NeuronDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.support import SupportEquations, support_equations
 from srinr.solvers.witness import cheaper, find_witness

@@ -4,8 +4,8 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
-from srinr.dictionary import NeuronDictionary
 from srinr.measures import DiscreteMeasure
+from srinr.neuron_dictionary import NeuronDictionary
 from srinr.solvers.problem import MeasureProblem
 from srinr.solvers.support import SupportEquations, support_equations
 from srinr.solvers.working_set import WorkingSet
