@@ -15,6 +15,7 @@ def sweep(
     cutoffs: own.Cutoffs = None,
     trials: own.Trials = None,
     recovery_seconds: own.RecoverySeconds = None,
+    max_restarts: own.MaxRestarts = None,
     certify_seconds: own.CertifySeconds = None,
     size: own.GridSize = None,
     adam_steps: own.AdamStepsOption = None,

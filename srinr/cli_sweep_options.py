@@ -86,6 +86,13 @@ RecoverySeconds = Annotated[
         help="Mode srinr: time limit of each recovery; then what it has by then counts.",
     ),
 ]  # fmt: skip
+MaxRestarts = Annotated[
+    int | None,
+    typer.Option(
+        min=0, rich_help_panel=_TABLE, show_default="0",
+        help="Mode srinr: times a recovery that ran out of steps begins anew with other random numbers.",
+    ),
+]  # fmt: skip
 CertifySeconds = Annotated[
     float | None,
     typer.Option(
@@ -144,6 +151,7 @@ class SweepCommand:
     cutoffs: str | None
     trials: int | None
     recovery_seconds: float | None
+    max_restarts: int | None
     certify_seconds: float | None
     size: int | None
     adam_steps: int | None

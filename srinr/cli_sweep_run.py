@@ -131,7 +131,11 @@ def _range(text: str, flag: str) -> tuple[int, ...]:
 def _trial(command: SweepCommand, table: RecoveryTable) -> Callable[..., Any]:
     """The trial function with its settings bound; those of the other mode are refused."""
     paper = command.mode is Mode.PAPER
-    limits = {"recovery_seconds": command.recovery_seconds, "certify_seconds": command.certify_seconds}
+    limits = {
+        "recovery_seconds": command.recovery_seconds,
+        "max_restarts": command.max_restarts,
+        "certify_seconds": command.certify_seconds,
+    }
     wrong = (
         {f"--{name.replace('_', '-')}": value for name, value in limits.items()}
         if paper

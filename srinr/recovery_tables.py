@@ -58,12 +58,14 @@ def standard(
     cutoff: int,
     *,
     recovery_seconds: float = 3600.0,
+    max_restarts: int = 0,
     certify_seconds: float = 60.0,
 ) -> Figures:
     """Lattice features up to 2, standard weight decay."""
     return recovery_trial(
-        rng, n_neurons, cutoff, recovery_seconds=recovery_seconds, certify_seconds=certify_seconds
-    )
+        rng, n_neurons, cutoff, recovery_seconds=recovery_seconds, max_restarts=max_restarts,
+        certify_seconds=certify_seconds,
+    )  # fmt: skip
 
 
 def modified_1(
@@ -72,12 +74,13 @@ def modified_1(
     cutoff: int,
     *,
     recovery_seconds: float = 3600.0,
+    max_restarts: int = 0,
     certify_seconds: float = 60.0,
 ) -> Figures:
     """Lattice features up to 2, modified weight decay I."""
     return recovery_trial(
         rng, n_neurons, cutoff, weighting=FourierWeighting(), recovery_seconds=recovery_seconds,
-        certify_seconds=certify_seconds,
+        max_restarts=max_restarts, certify_seconds=certify_seconds,
     )  # fmt: skip
 
 
@@ -87,12 +90,13 @@ def restricted_standard(
     cutoff: int,
     *,
     recovery_seconds: float = 3600.0,
+    max_restarts: int = 0,
     certify_seconds: float = 60.0,
 ) -> Figures:
     """Frequencies e_1 and e_2 without the constant, standard weight decay."""
     return recovery_trial(
         rng, n_neurons, cutoff, encoding=restricted_features(), recovery_seconds=recovery_seconds,
-        certify_seconds=certify_seconds,
+        max_restarts=max_restarts, certify_seconds=certify_seconds,
     )  # fmt: skip
 
 
@@ -102,12 +106,13 @@ def restricted_modified_2(
     cutoff: int,
     *,
     recovery_seconds: float = 3600.0,
+    max_restarts: int = 0,
     certify_seconds: float = 60.0,
 ) -> Figures:
     """Frequencies e_1 and e_2 without the constant, modified weight decay II."""
     return recovery_trial(
         rng, n_neurons, cutoff, encoding=restricted_features(), weighting=IntegralWeighting(),
-        recovery_seconds=recovery_seconds, certify_seconds=certify_seconds,
+        recovery_seconds=recovery_seconds, max_restarts=max_restarts, certify_seconds=certify_seconds,
     )  # fmt: skip
 
 

@@ -18,8 +18,9 @@ from srinr.solvers.certify import certify
 from srinr.solvers.continuum_exchange import ContinuumExchange
 from srinr.solvers.dual_exchange import DualExchange
 from srinr.solvers.problem import MeasureProblem
-from srinr.solvers.solution import SolverState, Tolerances
+from srinr.solvers.solution import Solution, SolverState, Tolerances
 from srinr.solvers.solve import Solver, solve
+from srinr.status import Status
 from srinr.teachers import random_teacher, scaled_to_unit_range
 from srinr.weightings import StandardWeighting, Weighting
 
@@ -38,6 +39,7 @@ def recovery_trial(
     continuum: bool = True,
     n_grid: int = 64,
     recovery_seconds: float = 3600.0,
+    max_restarts: int = 0,
     certify_seconds: float = 0.0,
 ) -> Figures:
     """Recover a random network from its Fourier coefficients up to ``cutoff``, and perhaps certify it.
@@ -63,7 +65,10 @@ def recovery_trial(
         Points per axis for pictures, the certificate and, without the continuum, the solver; raised where the
         cutoff needs more.
     recovery_seconds : float, default 3600
-        Time limit of the recovery.
+        Time limit of the recovery, restarts included.
+    max_restarts : int, default 0
+        How often a recovery that ran out of its steps begins anew with other random numbers. The run that
+        converged counts; else the cheapest that meets the samples; else the closest to them.
     certify_seconds : float, default 0
         Time limit of the certificate of the teacher, a statement about the grid; 0 for none.
 
@@ -72,15 +77,17 @@ def recovery_trial(
     dict
         ``mse`` of the image (range 1) at the points of the grid, ``best_mse`` of all steps, ``relative_residual``,
         ``n_atoms``, ``atom_error`` (largest distance of a teacher's balanced neuron to the nearest found,
-        relative), ``total_variation``, ``teacher_variation``, ``status``, ``n_steps``, ``seconds``, ``n_grid``,
-        ``aliasing`` (of the teacher's samples on the grid); with a certificate ``level``, ``unique``,
-        ``max_ratio``, ``certify_seconds``.
+        relative), ``total_variation``, ``teacher_variation``, ``status``, ``n_steps`` and ``seconds`` of all runs,
+        ``n_restarts``, ``n_grid``, ``aliasing`` (of the teacher's samples on the grid); with a certificate
+        ``level``, ``unique``, ``max_ratio``, ``certify_seconds``.
 
     Raises
     ------
     ValueError
-        When all draws of a teacher hold neurons that are active nowhere.
+        When ``max_restarts`` is negative, or all draws of a teacher hold neurons that are active nowhere.
     """
+    if max_restarts < 0:
+        raise ValueError(f"max_restarts must be a number of restarts, 0 or more, got {max_restarts!r}")
     features = FourierFeatures.lattice(2, 2) if encoding is None else encoding
     cost = StandardWeighting() if weighting is None else weighting
     # At least twice the highest frequency of a sampled neuron that a feature can tell.
@@ -97,10 +104,8 @@ def recovery_trial(
         solver = ContinuumExchange(exchange) if planar else exchange
     watch = _Watch(grid, grid.image(teacher))
     start = time.perf_counter()
-    solution = solve(
-        problem, solver, tolerances=Tolerances(gap_tol=np.inf), progress=False,
-        time_limit=recovery_seconds, seed=int(rng.integers(2**31)), callback=watch,
-    )  # fmt: skip
+    runs = _runs(problem, solver, rng, watch, recovery_seconds, max_restarts)
+    solution = min(runs, key=_rank)
     mse = watch.mse(solution.measure)
     figures: Figures = {
         "mse": mse,
@@ -111,7 +116,8 @@ def recovery_trial(
         "total_variation": problem.total_variation(solution.measure),
         "teacher_variation": problem.total_variation(teacher),
         "status": solution.status.name,
-        "n_steps": solution.n_steps,
+        "n_steps": sum(run.n_steps for run in runs),
+        "n_restarts": len(runs) - 1,
         "seconds": time.perf_counter() - start,
         "n_grid": n,
         "aliasing": grid.aliasing_estimate(teacher),
@@ -127,6 +133,33 @@ def recovery_trial(
             "certify_seconds": answer.seconds,
         }
     return figures
+
+
+def _runs(
+    problem: MeasureProblem,
+    solver: Solver,
+    rng: np.random.Generator,
+    watch: _Watch,
+    seconds: float,
+    max_restarts: int,
+) -> list[Solution]:
+    """A run and, while they end for want of steps, others with other random numbers."""
+    start, left = time.perf_counter(), seconds
+    runs: list[Solution] = []
+    while not runs or (runs[-1].status is Status.MAX_STEPS and len(runs) <= max_restarts and left > 0):
+        solution = solve(
+            problem, solver, tolerances=Tolerances(gap_tol=np.inf), progress=False, time_limit=left,
+            seed=int(rng.integers(2**31)), callback=watch,
+        )  # fmt: skip
+        runs.append(solution)
+        left = seconds - (time.perf_counter() - start)
+    return runs
+
+
+def _rank(run: Solution) -> tuple[bool, bool, float]:
+    """Small for the run that counts; the teacher has no say."""
+    misses = run.relative_residual > run.tolerances.feasibility_tol
+    return not run.status.is_success, misses, run.relative_residual if misses else run.objective
 
 
 def _exact_dictionary(features: FourierFeatures, cutoff: int) -> ExactDictionary | ExactPlanarDictionary:

@@ -169,6 +169,7 @@ def test_the_published_mode_of_the_command_line(tmp_path):
         (["standard", "--grid", "64"], "--grid: not an option of --mode srinr"),
         (["standard", "--mode", "paper", "--certify-seconds", "3"], "--certify-seconds: not an option"),
         (["standard", "--mode", "paper", "--recovery-seconds", "3"], "--recovery-seconds: not an option"),
+        (["standard", "--mode", "paper", "--max-restarts", "1"], "--max-restarts: not an option"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, told, tmp_path):

@@ -1,12 +1,15 @@
 """A trial of exact recovery: what it draws, what it reports, and that it can be swept."""
 
+import dataclasses
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from srinr import DiscreteMeasure, FourierFeatures, NeuronDictionary, phase_transition
 from srinr.recovery_trial import largest_atom_error, recovery_trial
+from srinr.solvers import DualExchange
 from srinr.teachers import random_teacher, scaled_to_unit_range
 
 LINE = FourierFeatures.lattice(1, dim=1)
@@ -50,6 +53,61 @@ def test_atom_errors_tell_signs_and_missing_atoms():
     assert largest_atom_error(DiscreteMeasure(np.zeros((0, 2)), np.zeros(0)), teacher) == 1
     moved = DiscreteMeasure([[1.0, 0.1], [0.0, 1.0]], [2.0, 1.0])
     assert largest_atom_error(moved, teacher) == pytest.approx(0.1)
+
+
+def test_recoveries_that_run_out_of_steps_begin_anew():
+    # One step for three neurons at a cutoff that identifies one: every run ends for want of steps.
+    def trial(seed, max_restarts, **options):
+        return recovery_trial(
+            np.random.default_rng(seed), 3, 3, encoding=LINE, solver=DualExchange(max_steps=1),
+            max_restarts=max_restarts, **options,
+        )  # fmt: skip
+
+    once, thrice = trial(0, 0), trial(0, 2)
+    assert (once["status"], once["n_restarts"], once["n_steps"]) == ("MAX_STEPS", 0, 1)
+    assert (thrice["status"], thrice["n_restarts"], thrice["n_steps"]) == ("MAX_STEPS", 2, 3)
+    # The first run is the same, and the closest to the samples counts.
+    assert thrice["relative_residual"] <= once["relative_residual"]
+    assert thrice["best_mse"] <= once["best_mse"]
+    assert trial(0, 2, recovery_seconds=1e-9)["n_restarts"] == 0
+    done = recovery_trial(np.random.default_rng(0), 1, 5, encoding=LINE, max_restarts=2)
+    assert (done["status"], done["n_restarts"]) == ("CONVERGED", 0)
+    with pytest.raises(ValueError, match="max_restarts"):
+        trial(0, -1)
+
+
+@dataclass(frozen=True)
+class Moody:
+    """The exchange, which for three of four random numbers does not move."""
+
+    exchange: DualExchange
+    max_steps: int = 3
+
+    def start(self, problem, init, rng):
+        state = self.exchange.start(problem, init, rng)
+        return dataclasses.replace(state, arrays={**state.arrays, "moves": np.array(rng.random() < 0.25)})
+
+    def step(self, problem, state, tolerances, rng):
+        if not state.arrays["moves"]:
+            return dataclasses.replace(state, n_steps=state.n_steps + 1)
+        moved = self.exchange.step(problem, state, tolerances, rng)
+        return dataclasses.replace(moved, arrays={**moved.arrays, "moves": state.arrays["moves"]})
+
+
+def test_the_run_that_converged_counts():
+    trials = [
+        recovery_trial(
+            np.random.default_rng(seed), 1, 5, encoding=LINE, solver=Moody(DualExchange()), max_restarts=30
+        )
+        for seed in range(4)
+    ]
+    assert {trial["status"] for trial in trials} == {"CONVERGED"}
+    assert max(trial["mse"] for trial in trials) < 1e-20
+    assert max(trial["n_restarts"] for trial in trials) > 0
+    alone = recovery_trial(
+        np.random.default_rng(0), 1, 5, encoding=LINE, solver=Moody(DualExchange()), max_restarts=0
+    )
+    assert (alone["status"] == "CONVERGED") == (trials[0]["n_restarts"] == 0)
 
 
 def test_trials_can_be_swept():
