@@ -184,6 +184,11 @@ class Tolerances:
             if not value > 0 or (name == "feasibility_tol" and not np.isfinite(value)):
                 raise ValueError(f"{name} must be a positive number, got {value!r}")
 
+    def rank(self, objective: float, relative_residual: float) -> tuple[bool, float]:
+        """Smaller for the better measure of the equality form: the cheapest that meets the data, else the closest."""
+        infeasible = not relative_residual <= self.feasibility_tol
+        return infeasible, relative_residual if infeasible else objective
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:

@@ -245,8 +245,7 @@ class _Keeper:
             state.measure.n_atoms,
         )
         self._history.append(record)
-        infeasible = not problem.strength and not residual <= self._tolerances.feasibility_tol
-        key = (infeasible, residual if infeasible else objective)
+        key = (False, objective) if problem.strength else self._tolerances.rank(objective, residual)
         if self._best is None or key <= self._best[0]:
             self._best = (key, state.measure, record)
         return record

@@ -156,10 +156,9 @@ def _runs(
     return runs
 
 
-def _rank(run: Solution) -> tuple[bool, bool, float]:
+def _rank(run: Solution) -> tuple[bool, tuple[bool, float]]:
     """Small for the run that counts; the teacher has no say."""
-    misses = run.relative_residual > run.tolerances.feasibility_tol
-    return not run.status.is_success, misses, run.relative_residual if misses else run.objective
+    return not run.status.is_success, run.tolerances.rank(run.objective, run.relative_residual)
 
 
 def _exact_dictionary(features: FourierFeatures, cutoff: int) -> ExactDictionary | ExactPlanarDictionary:
